@@ -1,0 +1,74 @@
+"""Weighted L¹ norms per region, with the kinks of the absolute value resolved."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from fokkerplanck.kinks import cell_integral, line_integral
+from fokkerplanck.space import Space
+
+Array = npt.NDArray[np.float64]
+
+#: Relative accuracy of the integrals over the cells where the sign changes.
+_RELATIVE = 1e-11
+
+
+@dataclass(frozen=True)
+class RegionalNorm:
+    """``∫ w|e|`` over the core, each annulus and what lies beyond, with quadrature errors."""
+
+    values: Array  #: shape (count + 2,): core, annuli, beyond the last annulus
+    errors: Array  #: estimated errors of the quadrature, same shape
+
+
+def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> RegionalNorm:
+    """``∫ exp(log_weight) |z|`` per region of the domain. One reduction for all. Collective.
+
+    Args:
+        space: the space of z; its Gauss rule determines the polynomials in every cell.
+        log_weight: logarithm of the weight at the Gauss points, shape (C, q).
+        coefficients: owned coefficients of z.
+    """
+    z = space.evaluate(coefficients)
+    cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
+    errors = np.zeros_like(cells)
+    regions = space.domain.regions[: len(cells)]
+    count = space.domain.annuli.count + 2
+    plain = _reduce(regions, cells, count, space)
+    changing = np.flatnonzero(sign_changes(space, coefficients, z))
+    tolerance = _RELATIVE * plain[regions] / _reduce(regions, np.ones_like(cells), count, space)[regions]
+    phi = log_weight + np.log(space.geometry.determinants)
+    for cell in changing:
+        cells[cell], errors[cell] = _resolve(space, z[cell], phi[cell], tolerance[cell])
+    return RegionalNorm(
+        _reduce(regions, cells, count, space), _reduce(regions, errors, count, space)
+    )
+
+
+def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDArray[np.bool_]:
+    """Cells in which z changes sign between its Gauss points and its nodes. Collective."""
+    at_nodes = space.with_ghosts(coefficients)[space.dofs]
+    lowest = np.minimum(at_nodes.min(axis=1), at_gauss.min(axis=1))
+    highest = np.maximum(at_nodes.max(axis=1), at_gauss.max(axis=1))
+    return (lowest < 0.0) & (highest > 0.0)
+
+
+def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[float, float]:
+    """Integral over one cell with the kinks resolved, and its error estimate."""
+    order, nodes, weights, barycentric = space.tensor_rule
+    if space.domain.dimension == 1:
+        args = (z[order], phi[order], nodes, weights, barycentric)
+        return line_integral(0.0, 1.0, *args), 0.0
+    n = len(nodes)
+    tensor = (z[order].reshape(n, n), phi[order].reshape(n, n))
+    value, error = cell_integral(*tensor, tolerance, nodes, weights, barycentric)
+    return value, error
+
+
+def _reduce(regions: npt.NDArray[np.int32], cells: Array, count: int, space: Space) -> Array:
+    """Sum over the cells of each region. Collective."""
+    local = np.bincount(regions, weights=cells, minlength=count)
+    space.domain.comm.Allreduce(MPI.IN_PLACE, local, op=MPI.SUM)
+    return local

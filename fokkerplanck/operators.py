@@ -1,0 +1,190 @@
+"""Weak forms of the Fokker–Planck operator relative to the Gibbs density, and their matrices.
+
+With ``π = exp(−(V − min V)/D)`` and ``p = π u`` the equation ``∂_t p = ∇·(D∇p + p∇V)`` reads
+``π ∂_t u = ∇·(D π ∇u)``: symmetric, and exact for every space that contains the constants in
+total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem
+from dolfinx.fem import petsc as fem_petsc
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from fokkerplanck.space import Space
+
+Array = npt.NDArray[np.float64]
+
+#: Largest ``(max V − min V)/D`` for which ``exp(−V/D)`` stays inside double range.
+LARGEST_EXPONENT = 690.0
+
+#: Power of π in the inner product of the Krylov basis.
+KRYLOV_POWER = 0.125
+
+
+def mass(u, v, gibbs, dx):
+    """Weak form of ``π u``; with ``v = 1`` it is the total mass ``∫ π u``."""
+    return ufl.inner(gibbs * u, v) * dx
+
+
+def stiffness(u, v, gibbs, diffusion, dx):
+    """Weak form of ``−∇·(D π ∇u)`` with no flux through the boundary.
+
+    Taking ``v = 1`` gives zero, so every scheme built on it keeps the total mass ``∫ π u``.
+    """
+    return ufl.inner(diffusion * gibbs * ufl.grad(u), ufl.grad(v)) * dx
+
+
+def coupling(u, v, gibbs, drift, dx):
+    """Weak form of ``−∇·(π u b)`` for a vector field b, with no flux through the boundary."""
+    return ufl.inner(gibbs * u * drift, ufl.grad(v)) * dx
+
+
+@dataclass(frozen=True)
+class GibbsOperator:
+    """Mass and stiffness matrices of one potential on one space.
+
+    Args:
+        space: the Galerkin space.
+        potential: V at the Gauss points, shape (C, q).
+        diffusion: scalar D > 0.
+
+    Raises:
+        ValueError: ``exp(−V/D)`` leaves double range on the domain, or V is not finite.
+    """
+
+    space: Space
+    potential: Array
+    diffusion: float
+
+    def __post_init__(self) -> None:
+        """Check the range of the potential. Collective."""
+        comm = self.space.domain.comm
+        finite = comm.allreduce(bool(np.all(np.isfinite(self.potential))), op=MPI.LAND)
+        if not finite:
+            raise ValueError("potential must be finite on the domain, got inf or nan")
+        spread = (comm.allreduce(self._largest(), op=MPI.MAX) - self.minimum) / self.diffusion
+        if spread > LARGEST_EXPONENT:
+            raise ValueError(
+                f"exp(-V/D) leaves double range on the domain: (max V - min V)/D must be below "
+                f"{LARGEST_EXPONENT:g}, got {spread:.4g}; {self._way_out()}"
+            )
+
+    def _largest(self) -> float:
+        return float(np.max(self.potential, initial=-np.inf))
+
+    def _way_out(self) -> str:
+        """Which number of annuli fits. Collective."""
+        annuli = self.space.domain.annuli
+        radii = np.linalg.norm(self.space.points, axis=2)
+        too_high = self.potential - self.minimum > LARGEST_EXPONENT * self.diffusion
+        nearest = np.min(radii, where=too_high, initial=np.inf)
+        smallest = self.space.domain.comm.allreduce(float(nearest), op=MPI.MIN)
+        fits = int(np.floor(np.log2(max(smallest / annuli.r0, 0.5))))
+        if fits < 0:
+            return f"even the core is too large, it must end before radius {smallest:.4g}"
+        return f"an annuli count of {fits} would fit"
+
+    @cached_property
+    def minimum(self) -> float:
+        """Smallest V over the Gauss points. Collective at first use."""
+        return float(
+            self.space.domain.comm.allreduce(np.min(self.potential, initial=np.inf), op=MPI.MIN)
+        )
+
+    @cached_property
+    def log_gibbs(self) -> Array:
+        """``ln π = −(V − min V)/D`` at the Gauss points, shape (C, q)."""
+        return -(self.potential - self.minimum) / self.diffusion
+
+    @cached_property
+    def gibbs(self) -> Array:
+        """π at the Gauss points, shape (C, q)."""
+        return np.exp(self.log_gibbs)
+
+    @cached_property
+    def _gibbs_function(self) -> fem.Function:
+        return self.space.quadrature_function(self.gibbs)
+
+    @cached_property
+    def mass(self) -> PETSc.Mat:
+        """Mass matrix ``∫ π φ_i φ_j``. Collective at first use."""
+        return self._assemble(mass, self._gibbs_function)
+
+    @cached_property
+    def stiffness(self) -> PETSc.Mat:
+        """Stiffness matrix ``∫ D π ∇φ_i·∇φ_j``. Collective at first use."""
+        diffusion = fem.Constant(self.space.domain.mesh, self.diffusion)
+        return self._assemble(stiffness, self._gibbs_function, diffusion)
+
+    def coupling(self, drift: Array) -> PETSc.Mat:
+        """Matrix ``∫ π φ_j b·∇φ_i`` for b of shape (C, q, m) at the Gauss points. Collective."""
+        field = self.space.quadrature_function(drift)
+        return self._assemble(coupling, self._gibbs_function, field)
+
+    def _assemble(self, weak_form, *coefficients) -> PETSc.Mat:
+        trial = ufl.TrialFunction(self.space.functions)
+        test = ufl.TestFunction(self.space.functions)
+        form = fem.form(weak_form(trial, test, *coefficients, self.space.dx))
+        matrix = fem_petsc.assemble_matrix(form)
+        matrix.assemble()
+        return matrix
+
+    @cached_property
+    def krylov_weights(self) -> Array:
+        """Diagonal of an inner product like ``∫ π^a u v`` with a = 1/8, shape (num_owned,).
+
+        Rounding errors of a Krylov basis are small relative to its norm. With the full weight π
+        the density loses its digits far out; with a small power it keeps them.
+        """
+        volume = self.space.assemble(self.space.weights @ self.space.basis**2)
+        weighted = self.space.assemble((self.space.weights * self.gibbs) @ self.space.basis**2)
+        return volume * (weighted / volume) ** KRYLOV_POWER
+
+
+class Resolvent:
+    """The solution operator of ``M + K/shift``, factored once.
+
+    Both sides are scaled by the square roots of the diagonal, which carry the range of π; the
+    Cholesky factors then have entries of order one.
+    """
+
+    def __init__(self, operator: GibbsOperator, shift: float) -> None:
+        """Factor the matrix. Collective."""
+        matrix = operator.mass.copy()
+        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
+        matrix.axpy(1.0 / shift, operator.stiffness, structure=same)
+        scale = matrix.getDiagonal()
+        scale.sqrtabs()
+        scale.reciprocal()
+        matrix.diagonalScale(scale, scale)
+        matrix.setOption(PETSc.Mat.Option.SPD, True)
+        self._scale = scale.array.copy()
+        self._right = scale.duplicate()
+        self._solution = scale.duplicate()
+        self._solver = PETSc.KSP().create(matrix.getComm())
+        self._solver.setOperators(matrix)
+        self._solver.setType("preonly")
+        self._solver.getPC().setType("cholesky")
+        self._solver.getPC().setFactorSolverType("mumps")
+        self._solver.setErrorIfNotConverged(True)
+        self._solver.setUp()
+
+    def solve(self, load: Array) -> Array:
+        """Solve for the owned coefficients. Collective."""
+        self._right.array[:] = self._scale * load
+        self._solver.solve(self._right, self._solution)
+        return self._scale * self._solution.array_r
+
+
+def multiply(matrix: PETSc.Mat, owned: Array) -> Array:
+    """Matrix times vector on owned coefficients. Collective."""
+    left, right = matrix.createVecLeft(), matrix.createVecRight()
+    right.array[:] = owned
+    matrix.mult(right, left)
+    return left.array.copy()

@@ -1,0 +1,178 @@
+"""High-order Galerkin spaces, their Gauss points and what is tabulated there."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import basix
+import basix.ufl
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem, la
+
+from fokkerplanck.mesh import Domain
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The cells' maps at reference points: shapes (C, q, m), (C, q, m, m) and (C, q)."""
+
+    points: Array  #: where the reference points lie
+    jacobians: Array  #: derivatives of the map, ``jacobians[c, q, i, a] = ∂x_i/∂X_a``
+    determinants: Array  #: absolute value of the Jacobian determinant
+
+
+def geometry_at(domain: Domain, reference: Array) -> Geometry:
+    """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
+    mesh = domain.mesh
+    m = domain.dimension
+    cells = mesh.geometry.dofmap[: domain.num_owned_cells]
+    nodes = mesh.geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
+    element = mesh.ufl_domain().ufl_coordinate_element()._sub_element
+    table = element.tabulate(1, reference)
+    points = np.einsum("qn,cni->cqi", table[0], nodes)
+    jacobians = np.einsum("aqn,cni->cqia", table[1:], nodes, optimize=True)
+    return Geometry(points, jacobians, np.abs(np.linalg.det(jacobians)))
+
+
+@dataclass(frozen=True)
+class Space:
+    """Continuous Lagrange elements on a domain, with a tensor-product Gauss rule.
+
+    The Gauss points are those of the quadrature element of the weak forms, so what is tabulated
+    here enters the matrices as it is.
+    """
+
+    domain: Domain
+    degree: int
+    gauss: int  #: Gauss points per direction
+
+    @cached_property
+    def functions(self) -> fem.FunctionSpace:
+        """The DOLFINx function space."""
+        cell = self.domain.mesh.basix_cell()
+        variant = basix.LagrangeVariant.gll_warped
+        return fem.functionspace(
+            self.domain.mesh, basix.ufl.element("Lagrange", cell, self.degree, variant)
+        )
+
+    @property
+    def quadrature_degree(self) -> int:
+        """Degree of the Gauss rule."""
+        return 2 * self.gauss - 2
+
+    @cached_property
+    def rule(self) -> tuple[Array, Array]:
+        """Reference points (q, m) and weights (q,) of the Gauss rule."""
+        points, weights = basix.make_quadrature(
+            self.domain.mesh.basix_cell(), self.quadrature_degree
+        )
+        return points, weights
+
+    @cached_property
+    def tensor_rule(self) -> tuple[npt.NDArray[np.int64], Array, Array, Array]:
+        """The Gauss rule as a tensor product.
+
+        Returns:
+            The order that makes the q points a C-ordered (n, ..., n) array, the n points on (0, 1),
+            their weights and their barycentric weights.
+        """
+        points = self.rule[0]
+        order = np.lexsort(np.round(points, 12).T[::-1])
+        legendre, weights = np.polynomial.legendre.leggauss(self.gauss)
+        nodes = 0.5 * (legendre + 1.0)
+        return order, nodes, 0.5 * weights, barycentric_weights(nodes)
+
+    @property
+    def dx(self) -> ufl.Measure:
+        """Cell measure with the Gauss rule."""
+        metadata = {"quadrature_degree": self.quadrature_degree, "quadrature_rule": "default"}
+        return ufl.Measure("dx", self.domain.mesh, metadata=metadata)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The cells' maps at the Gauss points."""
+        return geometry_at(self.domain, self.rule[0])
+
+    @property
+    def points(self) -> Array:
+        """Gauss points of the owned cells, shape (C, q, m)."""
+        return self.geometry.points
+
+    @cached_property
+    def weights(self) -> Array:
+        """Gauss weights times Jacobian determinants, shape (C, q)."""
+        return self.geometry.determinants * self.rule[1]
+
+    @cached_property
+    def dofs(self) -> npt.NDArray[np.int32]:
+        """Degrees of freedom of the owned cells, shape (C, num_basis)."""
+        return self.functions.dofmap.list[: self.domain.num_owned_cells]
+
+    @property
+    def num_owned(self) -> int:
+        """Degrees of freedom that this rank owns."""
+        return int(self.functions.dofmap.index_map.size_local)
+
+    @property
+    def num_unknowns(self) -> int:
+        """Degrees of freedom of all ranks."""
+        return int(self.functions.dofmap.index_map.size_global)
+
+    def table(self, reference: Array) -> Array:
+        """Basis functions at reference points of shape (q, m), shape (q, num_basis)."""
+        return self.functions.element.basix_element.tabulate(0, reference)[0][:, :, 0]
+
+    @cached_property
+    def basis(self) -> Array:
+        """Basis functions at the Gauss points, shape (q, num_basis)."""
+        return self.table(self.rule[0])
+
+    def with_ghosts(self, owned: Array) -> Array:
+        """Local coefficients, ghosts too, from the owned ones of shape (num_owned,). Collective."""
+        function = fem.Function(self.functions)
+        function.x.array[: self.num_owned] = owned
+        function.x.scatter_forward()
+        return function.x.array
+
+    def evaluate(self, owned: Array, basis: Array | None = None) -> Array:
+        """Values (C, q) at the Gauss points, or where `basis` was tabulated. Collective."""
+        basis = self.basis if basis is None else basis
+        return self.with_ghosts(owned)[self.dofs] @ basis.T
+
+    def quadrature_function(self, values: Array) -> fem.Function:
+        """Quadrature-element function with values (C, q) or (C, q, m) at the Gauss points."""
+        shape = values.shape[2:]
+        element = basix.ufl.quadrature_element(
+            self.domain.mesh.basix_cell(), shape, degree=self.quadrature_degree
+        )
+        function = fem.Function(fem.functionspace(self.domain.mesh, element))
+        dofs = function.function_space.dofmap.list[: len(values)]
+        local = function.x.array.reshape(-1, *shape)
+        local[dofs] = values
+        return function
+
+    def assemble(self, local: Array) -> Array:
+        """Sum cell vectors of shape (C, num_basis) into owned coefficients. Collective."""
+        function = fem.Function(self.functions)
+        np.add.at(function.x.array, self.dofs, local)
+        function.x.scatter_reverse(la.InsertMode.add)
+        return function.x.array[: self.num_owned].copy()
+
+    def load(self, values: Array) -> Array:
+        """Load vector ``∫ f φ_i`` of a function with values (C, q) at the Gauss points. Collective."""
+        return self.assemble((self.weights * values) @ self.basis)
+
+    def integrate(self, values: Array) -> float:
+        """Integral of a function with values (C, q) at the Gauss points. Collective."""
+        return float(self.domain.comm.allreduce(np.sum(self.weights * values)))
+
+
+def barycentric_weights(nodes: Array) -> Array:
+    """Barycentric weights of interpolation nodes, largest magnitude 1, shape (n,)."""
+    gaps = nodes[:, None] - nodes
+    np.fill_diagonal(gaps, 1.0)
+    weights = 1.0 / np.prod(gaps, axis=1)
+    return weights / np.max(np.abs(weights))
