@@ -1,0 +1,148 @@
+"""Sharing out of parameter points over the ranks of a communicator."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fokkerplanck.risk.risks import RiskError
+from fokkerplanck.risk.series import RiskSeries, RiskTable
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+SAME_POINT = 1e-12  #: distance, relative to the size of θ, below which two points are one
+
+
+def keys(points: Array) -> npt.NDArray[np.int64]:
+    """Return integers, shape ``(P, m)``, that agree for points that agree up to rounding."""
+    size = np.maximum(np.linalg.norm(points, axis=1), 1e-300)
+    spacing = SAME_POINT * 2.0 ** np.ceil(np.log2(size))
+    return np.rint(points / spacing[:, None]).astype(np.int64)
+
+
+def distinct(points: Array) -> tuple[Indices, Indices]:
+    """Find points that are equal up to rounding.
+
+    Beyond the last break of a cap all points of a ray have one image, so that the rings of a mesh
+    give many copies.
+
+    Args:
+        points: Points, shape ``(P, m)``.
+
+    Returns:
+        Indices of one point of each group, and for each point the number of its group.
+    """
+    if not len(points):
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    _, first, inverse = np.unique(keys(points), axis=0, return_index=True, return_inverse=True)
+    return first, inverse.reshape(-1)
+
+
+def tabulate_shared(
+    series: RiskSeries, theta: Array, depths: Sequence[float], comm: Any
+) -> RiskTable:
+    """Tabulate points that all ranks hold, each distinct point on one rank. Collective.
+
+    A hash of the point decides on the rank, which balances cheap and dear points alike.
+
+    Args:
+        series: What to tabulate.
+        theta: Distinct parameters of this rank, shape ``(P, m)``.
+        depths: Numbers of layers.
+        comm: MPI communicator.
+
+    Returns:
+        The table of this rank's points.
+
+    Raises:
+        RiskError: A state leaves the double range on some rank; every rank raises.
+    """
+    route = _Route.plan(_owners(theta, comm.size), comm)
+    received = route.send(theta)
+    first, inverse = distinct(received)
+    table = _agreed(lambda: series.tabulate(received[first], depths), comm)
+    columns = [table.value[:, None], table.gradient]
+    columns += [values[:, None] for values in table.difference.values()]
+    columns += list(table.difference_gradient.values())
+    packed = route.send_back(np.concatenate(columns, axis=1)[inverse])
+    return _unpacked(packed, table, theta.shape[1], _largest(table.error, comm))
+
+
+@dataclass(frozen=True, eq=False)
+class _Route:
+    """Which rows go to which rank, and come from which."""
+
+    order: Indices  #: this rank's rows sorted by destination
+    sent: list[int]  #: rows for each rank
+    received: list[int]  #: rows from each rank
+    comm: Any
+
+    @classmethod
+    def plan(cls, owners: Indices, comm: Any) -> "_Route":
+        """Return the route that sends row ``k`` to rank ``owners[k]``. Collective."""
+        sent = np.bincount(owners, minlength=comm.size).tolist()
+        return cls(np.argsort(owners, kind="stable"), sent, comm.alltoall(sent), comm)
+
+    def send(self, rows: Array) -> Array:
+        """Return the rows that other ranks sent here. Collective."""
+        return self._exchange(rows[self.order], self.sent, self.received)
+
+    def send_back(self, rows: Array) -> Array:
+        """Return to each rank one answer for each of its rows, in their order. Collective."""
+        answers = self._exchange(rows, self.received, self.sent)
+        result = np.empty_like(answers)
+        result[self.order] = answers
+        return result
+
+    def _exchange(self, rows: Array, sent: list[int], received: list[int]) -> Array:
+        width = rows.shape[1]
+        result = np.empty((sum(received), width))
+        counts = [width * n for n in sent], [width * n for n in received]
+        self.comm.Alltoallv([np.ascontiguousarray(rows), counts[0]], [result, counts[1]])
+        return result
+
+
+def _owners(theta: Array, size: int) -> Indices:
+    """Return for each point a rank in ``[0, size)`` by multiplicative hashing of its key."""
+    mixed = np.zeros(len(theta), dtype=np.uint64)
+    for column in keys(theta).astype(np.uint64).T:
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return ((mixed >> np.uint64(33)) % np.uint64(size)).astype(np.intp)
+
+
+def _agreed(tabulate: Callable[[], RiskTable], comm: Any) -> RiskTable:
+    """Return this rank's table, or raise on every rank what one rank meets. Collective."""
+    problem = None
+    try:
+        table = tabulate()
+    except RiskError as error:
+        problem = str(error)
+    problems = [text for text in comm.allgather(problem) if text]
+    if problems:
+        raise RiskError(problems[0])
+    return table
+
+
+def _largest(errors: dict[float, float], comm: Any) -> dict[float, float]:
+    """Return for each depth the largest error of any rank. Collective."""
+    gathered = comm.allgather(errors)
+    return {depth: max(part[depth] for part in gathered) for depth in errors}
+
+
+def _unpacked(packed: Array, table: RiskTable, m: int, error: dict[float, float]) -> RiskTable:
+    """Return the table whose columns stand side by side in ``packed``."""
+    depths = list(table.difference)
+    split = 1 + m + len(depths)
+    values, gradients = packed[:, 1 + m : split], packed[:, split:]
+    return RiskTable(
+        packed[:, 0],
+        packed[:, 1 : 1 + m],
+        {n: values[:, k] for k, n in enumerate(depths)},
+        {n: gradients[:, k * m : (k + 1) * m] for k, n in enumerate(depths)},
+        error,
+        table.method,
+    )
