@@ -17,10 +17,14 @@ SAME_POINT = 1e-12  #: distance, relative to the size of θ, below which two poi
 
 
 def keys(points: Array) -> npt.NDArray[np.int64]:
-    """Return integers, shape ``(P, m)``, that agree for points that agree up to rounding."""
+    """Return integers, shape ``(P, m + 1)``, that agree for points that agree up to rounding.
+
+    The last column is the scale of the point; the same integers at another scale are another point.
+    """
     size = np.maximum(np.linalg.norm(points, axis=1), 1e-300)
-    spacing = SAME_POINT * 2.0 ** np.ceil(np.log2(size))
-    return np.rint(points / spacing[:, None]).astype(np.int64)
+    exponent = np.ceil(np.log2(size))
+    spacing = SAME_POINT * 2.0**exponent
+    return np.column_stack([np.rint(points / spacing[:, None]), exponent]).astype(np.int64)
 
 
 def distinct(points: Array) -> tuple[Indices, Indices]:
