@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 import sympy
 
 from fokkerplanck.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.risk.dormand_prince import ESTIMATES, NUM_STAGES, TABLEAU
+from fokkerplanck.risk.integrator import END
 from fokkerplanck.risk.systems import System
 
 _NAMES: Final[dict[Any, str]] = {
@@ -26,14 +28,14 @@ _NAMES: Final[dict[Any, str]] = {
     step: "step",
 }
 _IMPORTED: Final = sorted({*_NAMES.values(), "sqrt", "power"} - {"abs"})
-_STEP_SIZE: Final = sympy.Symbol("h", real=True)
+LARGEST_INLINED: Final = 24  #: states of the largest system whose stages are printed
 
 _HEADER: Final = '''"""Kernel of one network; generated, not to be edited."""
 
 from numba import njit
 
-from fokkerplanck.risk import kernels
-from fokkerplanck.risk.functions import ENTRY, OPTIONS, {imports}
+from fokkerplanck.risk import integrator, kernels
+from fokkerplanck.risk.functions import ENTRY, OPTIONS, REASSOCIATED, {imports}
 
 '''
 
@@ -44,7 +46,7 @@ def print_module(driver: str, arguments: Sequence[str], leaves: Sequence["Leaf"]
     Args:
         driver: Name of a factory of :mod:`fokkerplanck.risk.kernels`.
         arguments: Names of the arguments of the kernel.
-        leaves: The leaf functions that the factory takes.
+        leaves: The leaves that the factory takes.
         block: Samples per block, the trip count of the vectorised loops.
     """
     names = [f"{leaf.kind}_{k}" for k, leaf in enumerate(leaves)]
@@ -59,56 +61,121 @@ def print_module(driver: str, arguments: Sequence[str], leaves: Sequence["Leaf"]
 
 @dataclass(frozen=True)
 class Leaf:
-    """A function of one block of samples; state ``a`` of sample ``j`` is ``z[a * block + j]``.
+    """What a kernel needs of a system; state ``a`` of sample ``j`` is ``z[a * block + j]``.
 
-    ``field(theta, z, slopes)`` sets ``slopes = g(z)``; ``layer(theta, z, h)`` moves ``z`` to
-    ``z + h g(z)``.
+    ``layer(theta, z, h)`` moves ``z`` to ``z + h g(z)``. ``flow`` is the adaptive integrator of
+    :func:`fokkerplanck.risk.integrator.make_integrate`; for small systems the stages of a step
+    are printed with the system inlined, so that their arguments stay in registers.
     """
 
-    kind: Literal["field", "layer"]
+    kind: Literal["layer", "flow"]
     system: System
 
     def print(self, name: str, block: int) -> str:
-        """Return the source of the function."""
-        slopes = self.system.slopes
-        if self.kind == "field":
-            return _print_leaf(self.system, block, f"{name}(theta, z, slopes)", "slopes", "{}", slopes)
-        increments = [_STEP_SIZE * slope for slope in slopes]
-        return _print_leaf(
-            self.system, block, f"{name}(theta, z, h)", "z", "{state} + {}", increments
+        """Return the source that defines ``name``."""
+        body = _Body(self.system, block)
+        if self.kind == "layer":
+            return body.layer(name)
+        parts = [body.field(f"{name}_field"), body.square_sum(f"{name}_norm")]
+        if self.system.size <= LARGEST_INLINED:
+            parts.append(body.advance(f"{name}_advance"))
+        else:
+            parts.append(f"{name}_advance = integrator.make_advance({name}_field)\n")
+        given = f"{name}_field, {name}_advance, {name}_norm"
+        parts.append(f"{name} = integrator.make_integrate({given})\n")
+        return "\n\n".join(parts)
+
+
+class _Body:
+    """The statements that evaluate ``g`` for one sample, and functions built from them."""
+
+    def __init__(self, system: System, block: int) -> None:
+        self.system, self.block = system, block
+        shared, results = sympy.cse(system.slopes, sympy.numbered_symbols("c"), order="none")
+        expressions = (*(e for _, e in shared), *results)
+        self.used = {symbol for item in expressions for symbol in item.free_symbols}
+        varying = _varying(system, shared)
+        outside, inside = _Printer(varying), _Printer(varying)
+        for symbol, expression in shared:
+            (inside if symbol in varying else outside).assign(str(symbol), expression)
+        self.results = [inside(result) for result in results]
+        self.common, self.lines = outside.lines, inside.lines
+
+    def field(self, name: str) -> str:
+        """Return ``field(theta, z, slopes)``, which sets ``slopes = g(z)``."""
+        used = [(a, z) for a, z in enumerate(self.system.states) if z in self.used]
+        loads = [f"{z} = z[{self.entry(a)}]" for a, z in used]
+        stores = [f"slopes[{self.entry(a)}] = {g}" for a, g in enumerate(self.results)]
+        return self.function(f"{name}(theta, z, slopes)", self.loop(loads, stores))
+
+    def layer(self, name: str) -> str:
+        """Return ``layer(theta, z, h)``, which moves ``z`` to ``z + h g(z)``."""
+        moved = list(zip(self.system.states, self.results, strict=True))
+        loads = [f"{z} = z[{self.entry(a)}]" for a, (z, _) in enumerate(moved)]
+        stores = [f"z[{self.entry(a)}] = {z} + h * {g}" for a, (z, g) in enumerate(moved)]
+        return self.function(f"{name}(theta, z, h)", self.loop(loads, stores))
+
+    def advance(self, name: str) -> str:
+        """Return ``advance(theta, w, h)``, one step of the integrator with its error estimates.
+
+        The rows of ``w`` are laid out as :mod:`fokkerplanck.risk.integrator` describes.
+        """
+        size = self.system.size
+        lines = []
+        for s, row in enumerate(TABLEAU):
+            if not s:
+                continue
+            terms = [(k, float(c)) for k, c in enumerate(row) if c]
+            lines += [f"h{k} = h * {c!r}" for k, c in terms]
+            loads = [
+                f"{z} = w[{self.entry(a)}] + ({self.sum(a, terms)})"
+                for a, z in enumerate(self.system.states)
+            ]
+            slopes = (s + 1) * size
+            stores = [f"w[{self.entry(slopes + a)}] = {g}" for a, g in enumerate(self.results)]
+            if s == NUM_STAGES:
+                states = enumerate(self.system.states)
+                stores += [f"w[{self.entry(END * size + a)}] = {z}" for a, z in states]
+            lines += self.loop(loads, stores)
+        for e, row in enumerate(ESTIMATES):
+            terms = [(k, float(c)) for k, c in enumerate(row) if c]
+            lines += [f"h{k} = h * {c!r}" for k, c in terms]
+            rows = range(size)
+            sums = [f"w[{self.entry((END + 1 + e) * size + a)}] = {self.sum(a, terms)}" for a in rows]
+            lines += [f"for j in range({self.block}):", *_indented(sums)]
+        return self.function(f"{name}(theta, w, h)", lines)
+
+    def square_sum(self, name: str) -> str:
+        """Return ``square_sum(values, start)`` over one row."""
+        return (
+            f"@njit(**REASSOCIATED)\ndef {name}(values, start):\n    total = 0.0\n"
+            f"    for i in range(start, start + {self.block}):\n"
+            f"        total += values[i] * values[i]\n    return total\n"
         )
 
+    def sum(self, a: int, terms: Iterable[tuple[int, float]]) -> str:
+        """Return the combination of the slopes of state ``a``."""
+        size = self.system.size
+        return " + ".join(f"h{k} * w[{self.entry((k + 1) * size + a)}]" for k, _ in terms)
 
-def _print_leaf(
-    system: System,
-    block: int,
-    signature: str,
-    target: str,
-    template: str,
-    expressions: Iterable[sympy.Expr],
-) -> str:
-    """Return the source of one leaf function with its sample loop."""
-    shared, results = sympy.cse(tuple(expressions), sympy.numbered_symbols("c"), order="none")
-    used = {symbol for item in (*(e for _, e in shared), *results) for symbol in item.free_symbols}
-    varying = _varying(system, shared)
-    outside, inside = _Printer(varying), _Printer(varying)
-    for symbol, expression in shared:
-        (inside if symbol in varying else outside).assign(str(symbol), expression)
-    for a, (state, result) in enumerate(zip(system.states, results, strict=True)):
-        value = template.format(inside(result), state=state)
-        inside.lines.append(f"{target}[{_offset(a, block)}j] = {value}")
-    moved = enumerate(system.states)
-    loads = [f"{z} = z[{_offset(a, block)}j]" for a, z in moved if z in used or target == "z"]
-    lines = [f"@njit(**OPTIONS)\ndef {signature}:"]
-    lines += [f"    {p} = theta[{i}]" for i, p in enumerate(system.parameters) if p in used]
-    lines += [f"    {line}" for line in outside.lines]
-    lines += [f"    for j in range({block}):"]
-    lines += [f"        {line}" for line in (*loads, *inside.lines)]
-    return "\n".join(lines) + "\n"
+    def entry(self, row: int) -> str:
+        """Return the index of sample j in a row."""
+        return f"{row * self.block} + j" if row else "j"
+
+    def loop(self, loads: Iterable[str], stores: Iterable[str]) -> list[str]:
+        """Return the loop over samples that loads, evaluates and stores."""
+        return [f"for j in range({self.block}):", *_indented((*loads, *self.lines, *stores))]
+
+    def function(self, signature: str, lines: Iterable[str]) -> str:
+        """Return a function that reads the parameters and runs ``lines``."""
+        names = enumerate(self.system.parameters)
+        loads = [f"{theta} = theta[{i}]" for i, theta in names if theta in self.used]
+        body = "\n".join(_indented((*loads, *self.common, *lines)))
+        return f"@njit(**OPTIONS)\ndef {signature}:\n{body}\n"
 
 
-def _offset(row: int, block: int) -> str:
-    return f"{row * block} + " if row else ""
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _varying(system: System, shared: Iterable[tuple[Any, Any]]) -> set[sympy.Symbol]:

@@ -1,6 +1,7 @@
 """Coefficients of the explicit Runge–Kutta method of order 8 by Dormand and Prince [HNW93].
 
-Rows of zeros in the tableau are kept, so that stage ``s`` combines the slopes ``0 .. s - 1``.
+Row s of the tableau gives the argument of slope s, its last row the solution, whose slope is the
+first of the next step. The estimates are of order 5 and 3.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ import numpy as np
 # fmt: off
 NUM_STAGES: Final = 12
 
-STAGES: Final = np.array(
+TABLEAU: Final = np.array(
     [
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
         [0.05260015195876773, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -40,9 +41,9 @@ STAGES: Final = np.array(
          -5.801203960010585, 0.3111643669578199, -0.1521609496625161, 0.20136540080403034,
          0.04471061572777259],
     ]
-)  #: row s gives the argument of slope s; the last row is the solution
+)
 
-ERRORS: Final = np.array(
+ESTIMATES: Final = np.array(
     [
         [0.01312004499419488, 0.0, 0.0, 0.0, 0.0, -1.2251564463762044, -0.4957589496572502,
          1.6643771824549864, -0.35032884874997366, 0.3341791187130175, 0.08192320648511571,
@@ -51,5 +52,5 @@ ERRORS: Final = np.array(
          -5.801203960010585, -0.4226823213237919, -0.1521609496625161, 0.20136540080403034,
          0.02265179219836082, 0.0],
     ]
-)  #: embedded error estimates of order 5 and 3
+)
 # fmt: on

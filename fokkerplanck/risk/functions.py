@@ -15,6 +15,10 @@ OPTIONS: Final[dict[str, Any]] = {
     "forceinline": True,
 }
 COMPILED: Final[dict[str, Any]] = {"error_model": "numpy", "fastmath": {"contract"}}
+REASSOCIATED: Final[dict[str, Any]] = {
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc"},
+}
 ENTRY: Final[dict[str, Any]] = {**COMPILED, "cache": True, "nogil": True}
 
 LOG2_E: Final = 1.4426950408889634

@@ -1,105 +1,136 @@
-"""Adaptive integration of ``z' = g(z, θ)`` for a block of samples at once."""
+"""Adaptive integration of ``z' = g(z, θ)`` for a block of samples at once.
+
+The work space ``w`` of a block is flat. With ``n`` states, its rows of ``block`` samples are the
+states z (n rows), the slopes of the 13 stages (13 n), the states at the end of the step (n) and
+the two error estimates (2 n).
+"""
+
+from typing import Final
 
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.dormand_prince import ERRORS, NUM_STAGES, STAGES
+from fokkerplanck.risk.dormand_prince import ESTIMATES, NUM_STAGES, TABLEAU
 from fokkerplanck.risk.functions import COMPILED
 
-MAX_STEPS = 20_000
-SMALLEST_STEP = 1e-10
-FIRST_STEP = 0.1
-TINY = 1e-300
+END: Final = NUM_STAGES + 2  #: where the states at the end of a step stand in the work space
+WORK_ROWS: Final = END + 3  #: rows of the work space per state
+
+MAX_STEPS: Final = 20_000
+SMALLEST_STEP: Final = 1e-10
+FIRST_STEP: Final = 0.1
+TINY: Final = 1e-300
+# the result of order 8 is far better than the estimate of order 5 to 7 that controls it
+SAFETY: Final = 30.0
 
 
-@njit(**COMPILED)
-def combine(z, slopes, row, h, out):
-    """Set ``out = z + h Σ_k row[k] slopes[k]``, skipping zero coefficients."""
-    for i in range(z.size):
-        out[i] = z[i]
-    for k in range(row.size):
-        factor = h * row[k]
-        if factor != 0.0:
-            slope = slopes[k]
-            for i in range(z.size):
-                out[i] += factor * slope[i]
-
-
-@njit(**COMPILED)
-def estimate(z, trial, slopes, h, block, work):
-    """Return the local error, the largest over components, relative to each component's size.
-
-    The two embedded estimates e5 and e3 are joined to ``e5² / sqrt(e5² + e3²/100)``, of the
-    order of the method [HNW93, II.10]. The size of a component is its largest absolute value in
-    the block, at either end of the step.
-    """
-    fifth, third = 0.0, 0.0
-    zero = work[0]
-    zero[:] = 0.0
-    combine(zero, slopes, ERRORS[0], h, work[1])
-    combine(zero, slopes, ERRORS[1], h, work[2])
-    for start in range(0, z.size, block):
-        scale, e5, e3 = TINY, 0.0, 0.0
-        for i in range(start, start + block):
-            scale = max(scale, abs(z[i]), abs(trial[i]))
-            e5 = max(e5, abs(work[1, i]))
-            e3 = max(e3, abs(work[2, i]))
-            if not np.isfinite(trial[i] + work[1, i] + work[2, i]):
-                return np.inf
-        fifth, third = max(fifth, e5 / scale), max(third, e3 / scale)
-    if fifth == 0.0:
-        return 0.0
-    return fifth * fifth / np.sqrt(fifth * fifth + 0.01 * third * third)
-
-
-def make_integrate(field):
+def make_integrate(field, advance, square_sum):
     """Return ``integrate``, which moves the states of a block over a unit of time.
+
+    Args:
+        field: Leaf function ``field(theta, z, slopes)``.
+        advance: Leaf function ``advance(theta, w, h)``, one step with its error estimates.
+        square_sum: Leaf function ``square_sum(w, start)`` over one row of the work space.
+    """
+    local_error = make_local_error(square_sum)
+
+    @njit(**COMPILED)
+    def integrate(theta, w, direction, first_step, tolerance, block):
+        """Take steps that keep the local error below a tolerance.
+
+        Args:
+            theta: Parameters, shape ``(m,)``.
+            w: Work space of the block; its states are moved.
+            direction: 1.0 for forward and -1.0 for backward in time.
+            first_step: Size of the first step that is tried.
+            tolerance: Error to aim at, relative to each component.
+            block: Samples per block.
+
+        Returns:
+            The time that was reached, below 1 where the trajectory blows up, and the last step.
+        """
+        size = w.size // WORK_ROWS
+        time, step = 0.0, first_step
+        field(theta, w[:size], w[size : 2 * size])
+        for _ in range(MAX_STEPS):
+            remaining = 1.0 - time
+            h = remaining if step >= remaining else min(step, 0.5 * remaining)
+            advance(theta, w, direction * h)
+            error = local_error(w, size, block) / (SAFETY * tolerance)
+            factor = 6.0 if error < 1e-7 else 0.9 * error**-0.125
+            if error <= 1.0:
+                w[:size] = w[END * size : (END + 1) * size]
+                w[size : 2 * size] = w[(END - 1) * size : END * size]
+                step = max(h * min(6.0, factor), step if h < step else 0.0)
+                if h >= remaining:
+                    return 1.0, step
+                time += h
+            else:
+                step = h * max(0.1, factor) if error < np.inf else 0.1 * h
+                if step < SMALLEST_STEP:
+                    break
+        return time, step
+
+    return integrate
+
+
+def make_local_error(square_sum):
+    """Return ``local_error(w, size, block)``, relative to the size of each component.
+
+    Errors and sizes are root mean squares over the block; the size is that at either end of the
+    step. The two embedded estimates e5 and e3 are joined to ``e5² / sqrt(e5² + e3²/100)``, of
+    the order of the method [HNW93, II.10], and the largest over the components is returned. It is
+    infinite where a state is not finite.
+
+    Args:
+        square_sum: Leaf function ``square_sum(w, start)`` over one row of the work space.
+    """
+
+    @njit(**COMPILED)
+    def local_error(w, size, block):
+        fifth, third = 0.0, 0.0
+        for a in range(0, size, block):
+            scale = TINY + square_sum(w, a) + square_sum(w, END * size + a)
+            e5 = square_sum(w, (END + 1) * size + a) / scale
+            e3 = square_sum(w, (END + 2) * size + a) / scale
+            if not np.isfinite(e5 + e3):
+                return np.inf
+            fifth, third = max(fifth, e5), max(third, e3)
+        return fifth / np.sqrt(fifth + 0.01 * third + TINY)
+
+    return local_error
+
+
+def make_advance(field):
+    """Return ``advance(theta, w, h)`` for systems too large to print every stage.
 
     Args:
         field: Leaf function ``field(theta, z, slopes)``.
     """
 
     @njit(**COMPILED)
-    def integrate(theta, z, direction, first_step, tolerance, block, slopes, work):
-        """Take steps that keep the local error below a tolerance.
+    def advance(theta, w, h):
+        """Take one step, filling slopes, final states and error estimates of ``w``."""
+        size = w.size // WORK_ROWS
+        end = w[END * size : (END + 1) * size]
+        for s in range(1, NUM_STAGES + 1):
+            end[:] = w[:size]
+            add_slopes(w, TABLEAU[s], h, end)
+            field(theta, end, w[(s + 1) * size : (s + 2) * size])
+        for e in range(2):
+            estimate = w[(END + 1 + e) * size : (END + 2 + e) * size]
+            estimate[:] = 0.0
+            add_slopes(w, ESTIMATES[e], h, estimate)
 
-        Args:
-            theta: Parameters, shape ``(m,)``.
-            z: States of the block, ``n`` rows of ``block`` samples, flat; overwritten.
-            direction: 1.0 for forward and -1.0 for backward in time.
-            first_step: Size of the first step that is tried.
-            tolerance: Bound for the local error relative to each component.
-            block: Samples per block.
-            slopes: Work space, shape ``(13, n * block)``.
-            work: Work space, shape ``(4, n * block)``.
+    return advance
 
-        Returns:
-            The time that was reached, below 1 where the trajectory blows up, and the last step.
-        """
-        time, step = 0.0, first_step
-        trial = work[3]
-        field(theta, z, slopes[0])
-        for _ in range(MAX_STEPS):
-            remaining = 1.0 - time
-            h = remaining if step >= remaining else min(step, 0.5 * remaining)
-            for s in range(1, NUM_STAGES):
-                combine(z, slopes, STAGES[s, :s], direction * h, trial)
-                field(theta, trial, slopes[s])
-            combine(z, slopes, STAGES[NUM_STAGES], direction * h, trial)
-            field(theta, trial, slopes[NUM_STAGES])
-            error = estimate(z, trial, slopes, h, block, work) / tolerance
-            factor = 6.0 if error < 1e-7 else 0.9 * error**-0.125
-            if error <= 1.0:
-                z[:] = trial
-                slopes[0, :] = slopes[NUM_STAGES]
-                step = max(h * min(6.0, factor), step if h < step else 0.0)
-                if h >= remaining:
-                    return 1.0, step
-                time += h
-            else:
-                step = h * max(0.1, factor)
-                if step < SMALLEST_STEP:
-                    break
-        return time, step
 
-    return integrate
+@njit(**COMPILED)
+def add_slopes(w, row, h, out):
+    """Add ``h Σ_k row[k] slopes[k]`` to ``out``, skipping zero coefficients."""
+    for k in range(row.size):
+        factor = h * row[k]
+        if factor != 0.0:
+            slope = w[(k + 1) * out.size : (k + 2) * out.size]
+            for i in range(out.size):
+                out[i] += factor * slope[i]

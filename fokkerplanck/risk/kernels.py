@@ -8,9 +8,8 @@ x, then those of ξ where the system has them, then the sensitivities ``dz_a/dθ
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.dormand_prince import NUM_STAGES
 from fokkerplanck.risk.functions import COMPILED
-from fokkerplanck.risk.integrator import FIRST_STEP, make_integrate
+from fokkerplanck.risk.integrator import FIRST_STEP, WORK_ROWS
 
 
 @njit(**COMPILED)
@@ -81,8 +80,8 @@ def add_difference(end, z, targets, weights, depth, value, gradient):
     ``2 w ((x - y) N(dx/dθ - dx_N/dθ) + δ dx_N/dθ)``; the risks themselves are never subtracted.
 
     Args:
-        end: States (x, ξ, sensitivities) of the Neural ODE.
-        z: States (x_N, sensitivities) of the network with N layers.
+        end: States (x, dx/dθ) of the Neural ODE.
+        z: States (x_N, dx_N/dθ) of the network with N layers.
         targets: Targets y.
         weights: Weights w.
         depth: N.
@@ -98,7 +97,7 @@ def add_difference(end, z, targets, weights, depth, value, gradient):
             delta = depth * (x[j] - xn[j])
             value[j] += weights[j] * delta * ((x[j] - y[j]) + (xn[j] - y[j]))
         for i in range(m):
-            dx, dxn = end[(2 * d + a * m + i) * block :], z[(d + a * m + i) * block :]
+            dx, dxn = end[(d + a * m + i) * block :], z[(d + a * m + i) * block :]
             for j in range(block):
                 delta = depth * (x[j] - xn[j])
                 change = (x[j] - y[j]) * (depth * (dx[j] - dxn[j])) + delta * dxn[j]
@@ -143,27 +142,26 @@ def resnet_risk(layer):
     return run
 
 
-def ode_risk(field):
+def ode_risk(integrate):
     """Return the kernel of ``L`` and its gradient by forward sensitivities.
 
     Args:
-        field: Leaf function ``field(theta, z, slopes)`` of x and its sensitivities.
+        integrate: Integrator of x and its sensitivities.
     """
-    return _flow_functional(field, add_risk)
+    return _flow_functional(integrate, add_risk)
 
 
-def depth_limit(field):
+def depth_limit(integrate):
     """Return the kernel of ``ℓ = 2 E⟨y - x(1), ξ(1)⟩`` and its gradient.
 
     Args:
-        field: Leaf function ``field(theta, z, slopes)`` of (x, ξ) and their sensitivities.
+        integrate: Integrator of (x, ξ) and their sensitivities.
     """
-    return _flow_functional(field, add_limit)
+    return _flow_functional(integrate, add_limit)
 
 
-def _flow_functional(field, add):
+def _flow_functional(integrate, add):
     """Return the kernel of a functional of the states at time 1."""
-    integrate = make_integrate(field)
 
     @njit(**COMPILED)
     def run(rows, theta, inputs, targets, weights, tolerance, value, gradient, reached):
@@ -181,8 +179,8 @@ def _flow_functional(field, add):
             reached: Result, shape ``(P,)``: the time reached, below 1 for a blow-up.
         """
         block = weights.shape[1]
-        z = np.empty(rows * block)
-        slopes, work = np.empty((NUM_STAGES + 1, z.size)), np.empty((4, z.size))
+        work = np.empty(WORK_ROWS * rows * block)
+        z = work[: rows * block]
         sums, lanes = np.empty((1, block)), np.empty((gradient.shape[1], block))
         for p in range(theta.shape[0]):
             sums[:] = 0.0
@@ -190,7 +188,7 @@ def _flow_functional(field, add):
             step, reached[p] = FIRST_STEP, 1.0
             for b in range(weights.shape[0]):
                 start(inputs[b], z)
-                time, step = integrate(theta[p], z, 1.0, step, tolerance, block, slopes, work)
+                time, step = integrate(theta[p], work, 1.0, step, tolerance, block)
                 reached[p] = min(reached[p], time)
                 add(z, targets[b], weights[b], sums[0], lanes)
             reduce_lanes(sums, value[p : p + 1])
@@ -199,17 +197,15 @@ def _flow_functional(field, add):
     return run
 
 
-def risk_series(field, layer):
-    """Return the kernel of ``L``, ``ℓ`` and ``N (L - L_N)`` for several depths, with gradients.
+def series_flow(integrate):
+    """Return the kernel of ``L`` and ``ℓ``, with gradients, that keeps the final states.
 
     Args:
-        field: Leaf function ``field(theta, z, slopes)`` of (x, ξ) and their sensitivities.
-        layer: Leaf function ``layer(theta, z, h)`` of x and its sensitivities.
+        integrate: Integrator of (x, ξ) and their sensitivities.
     """
-    integrate = make_integrate(field)
 
     @njit(**COMPILED)
-    def run(theta, inputs, targets, weights, tolerance, depths, value, gradient, reached):
+    def run(theta, inputs, targets, weights, tolerance, value, gradient, end, reached):
         """Fill the results.
 
         Args:
@@ -218,42 +214,72 @@ def risk_series(field, layer):
             targets: Blocks of targets, shape ``(B, d * K)``.
             weights: Blocks of weights, shape ``(B, K)``.
             tolerance: Local relative error of the integrator.
-            depths: The depths N, shape ``(D,)``.
-            value: Result ``(L, ℓ, N (L - L_N), ...)``, shape ``(P, 2 + D)``.
-            gradient: Result, shape ``(P, (2 + D) m)``, ordered as ``value``.
+            value: Result ``(L, ℓ)``, shape ``(P, 2)``.
+            gradient: Result, shape ``(P, 2, m)``.
+            end: Result, x and dx/dθ at time 1, shape ``(P, B, d * (1 + m) * K)``.
             reached: Result, shape ``(P,)``: the time reached, below 1 for a blow-up.
         """
         block, m = weights.shape[1], theta.shape[1]
-        d = targets.shape[1] // block
-        end, z = np.empty(2 * d * (1 + m) * block), np.empty(d * (1 + m) * block)
-        slopes, work = np.empty((NUM_STAGES + 1, end.size)), np.empty((4, end.size))
-        sums, lanes = np.empty((value.shape[1], block)), np.empty((gradient.shape[1], block))
+        inner = inputs.shape[1]
+        work = np.empty(WORK_ROWS * 2 * end.shape[2])
+        z = work[: 2 * end.shape[2]]
+        sums, lanes = np.empty((2, block)), np.empty((2, m, block))
         for p in range(theta.shape[0]):
             sums[:] = 0.0
             lanes[:] = 0.0
             step, reached[p] = FIRST_STEP, 1.0
             for b in range(weights.shape[0]):
-                x, y, w = inputs[b], targets[b], weights[b]
-                start(x, end)
-                time, step = integrate(theta[p], end, 1.0, step, tolerance, block, slopes, work)
+                start(inputs[b], z)
+                time, step = integrate(theta[p], work, 1.0, step, tolerance, block)
                 reached[p] = min(reached[p], time)
-                without_correction(end, z, d * block)
-                add_risk(z, y, w, sums[0], lanes[:m])
-                add_limit(end, y, w, sums[1], lanes[m : 2 * m])
-                for k in range(depths.size):
-                    start(x, z)
-                    for _ in range(depths[k]):
-                        layer(theta[p], z, 1.0 / depths[k])
-                    rows = lanes[(2 + k) * m : (3 + k) * m]
-                    add_difference(end, z, y, w, depths[k], sums[2 + k], rows)
+                # x and dx/dθ without ξ, which stands between the two
+                end[p, b, :inner] = z[:inner]
+                end[p, b, inner:] = z[2 * inner : inner + end.shape[2]]
+                add_risk(end[p, b], targets[b], weights[b], sums[0], lanes[0])
+                add_limit(z, targets[b], weights[b], sums[1], lanes[1])
             reduce_lanes(sums, value[p])
-            reduce_lanes(lanes, gradient[p])
+            for k in range(2):
+                reduce_lanes(lanes[k], gradient[p, k])
 
     return run
 
 
-@njit(**COMPILED)
-def without_correction(end, z, size):
-    """Copy x and dx/dθ from states that hold ξ, with ``size`` entries, between the two."""
-    z[:size] = end[:size]
-    z[size:] = end[2 * size : size + z.size]
+def series_layers(layer):
+    """Return the kernel of ``N (L - L_N)`` for several depths, with gradients.
+
+    Args:
+        layer: Leaf function ``layer(theta, z, h)`` of x and its sensitivities.
+    """
+
+    @njit(**COMPILED)
+    def run(theta, inputs, targets, weights, end, depths, value, gradient):
+        """Fill the results.
+
+        Args:
+            theta: Parameters, shape ``(P, m)``.
+            inputs: Blocks of inputs, shape ``(B, d * K)``.
+            targets: Blocks of targets, shape ``(B, d * K)``.
+            weights: Blocks of weights, shape ``(B, K)``.
+            end: x and dx/dθ of the Neural ODE at time 1, shape ``(P, B, d * (1 + m) * K)``.
+            depths: The depths N, shape ``(D,)``.
+            value: Result, shape ``(P, D)``.
+            gradient: Result, shape ``(P, D, m)``.
+        """
+        block, m = weights.shape[1], theta.shape[1]
+        z = np.empty(end.shape[2])
+        sums, lanes = np.empty((1, block)), np.empty((m, block))
+        for p in range(theta.shape[0]):
+            for k in range(depths.size):
+                sums[:] = 0.0
+                lanes[:] = 0.0
+                for b in range(weights.shape[0]):
+                    start(inputs[b], z)
+                    for _ in range(depths[k]):
+                        layer(theta[p], z, 1.0 / depths[k])
+                    add_difference(
+                        end[p, b], z, targets[b], weights[b], depths[k], sums[0], lanes
+                    )
+                reduce_lanes(sums, value[p, k : k + 1])
+                reduce_lanes(lanes, gradient[p, k])
+
+    return run

@@ -26,19 +26,20 @@ from fokkerplanck.risk.systems import first_order, flow
 RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
     "resnet_value": ("resnet_risk", lambda f: (Leaf("layer", flow(f)),)),
     "resnet_forward": ("resnet_risk", lambda f: (Leaf("layer", flow(f).with_sensitivities()),)),
-    "ode_value": ("ode_risk", lambda f: (Leaf("field", flow(f)),)),
-    "ode_forward": ("ode_risk", lambda f: (Leaf("field", flow(f).with_sensitivities()),)),
-    "limit_value": ("depth_limit", lambda f: (Leaf("field", first_order(f)),)),
+    "ode_value": ("ode_risk", lambda f: (Leaf("flow", flow(f)),)),
+    "ode_forward": ("ode_risk", lambda f: (Leaf("flow", flow(f).with_sensitivities()),)),
+    "limit_value": ("depth_limit", lambda f: (Leaf("flow", first_order(f)),)),
     "limit_forward": (
         "depth_limit",
-        lambda f: (Leaf("field", first_order(f).with_sensitivities()),),
+        lambda f: (Leaf("flow", first_order(f).with_sensitivities()),),
     ),
-    "series": (
-        "risk_series",
-        lambda f: (
-            Leaf("field", first_order(f).with_sensitivities()),
-            Leaf("layer", flow(f).with_sensitivities()),
-        ),
+    "series_flow": (
+        "series_flow",
+        lambda f: (Leaf("flow", first_order(f).with_sensitivities()),),
+    ),
+    "series_layers": (
+        "series_layers",
+        lambda f: (Leaf("layer", flow(f).with_sensitivities()),),
     ),
 }  #: per kernel its driver in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
 

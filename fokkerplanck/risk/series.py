@@ -25,7 +25,9 @@ Array = npt.NDArray[np.float64]
 
 LADDER: Final = (8, 12, 16, 24, 32, 48, 64)  #: depths of the first expansion
 NUM_LADDERS: Final = 4  #: each further ladder doubles all depths
+CHUNK: Final = 2_048  #: points whose final states are kept at a time
 ROUNDING: Final = 1e-16
+FINEST: Final = 1e-14  #: tolerance below which the integrator only rounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,69 +76,134 @@ class RiskSeries:
             RiskError: A state leaves the double range.
         """
         points = as_points(theta, self.network)
-        finite = sorted({int(checked(depth)) for depth in depths if depth != math.inf})
-        small = [n for n in finite if n <= LADDER[-1] or not self.network.is_smooth]
-        large = [n for n in finite if n not in small]
-        run = sorted({*small, *LADDER}) if large else small
-        value, gradient, scaled = self._run(points, run)
-        columns = dict(zip((math.inf, *run), np.moveaxis(scaled, 1, 0), strict=True))
-        error = {n: _rounding(columns[n], value, n) for n in small}
-        error[math.inf] = self.tolerance
-        if large:
-            expanded, errors = self._expand(points, columns, value, large)
-            columns.update(expanded)
-            error.update(errors)
-        asked = [*finite, math.inf] if math.inf in depths else finite
+        plan = Plan.of(depths, self.network.is_smooth)
+        starts = range(0, max(len(points), 1), CHUNK)
+        parts = [self._chunk(points[k : k + CHUNK], plan) for k in starts]
+        value, gradient, scaled, spread = (
+            np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+        )
+        columns = dict(enumerate(plan.asked))
+        size = np.abs(value)[:, None]
         return RiskTable(
             value,
             gradient,
-            {n: columns[n][:, 0] for n in asked},
-            {n: columns[n][:, 1:] for n in asked},
-            {n: error[n] for n in asked},
-            {n: "limit" if n == math.inf else "expansion" if n in large else "direct" for n in asked},
+            {n: scaled[:, k, 0] for k, n in columns.items()},
+            {n: scaled[:, k, 1:] for k, n in columns.items()},
+            {
+                n: _relative(spread[:, k] + plan.rounding(n) * size, scaled[:, k])
+                + self.tolerance
+                for k, n in columns.items()
+            },
+            {n: plan.method(n) for n in plan.asked},
         )
 
-    def _run(self, theta: Array, depths: Sequence[int]) -> tuple[Array, Array, Array]:
-        """Return L, ∇L and, with value and gradient in the last axis, ℓ and the differences.
+    def _chunk(self, theta: Array, plan: "Plan") -> tuple[Array, Array, Array, Array]:
+        """Return ``L``, ``∇L``, and for the asked depths the differences and their spread.
+
+        Differences hold the value and then the gradient in the last axis.
 
         Returns:
-            Arrays of shape ``(P,)``, ``(P, m)`` and ``(P, 1 + D, 1 + m)``.
+            Arrays of shape ``(P,)``, ``(P, m)`` and twice ``(P, D, 1 + m)``.
         """
+        value, gradient, limit, end = self._flow(theta)
+        nodes = (math.inf, *plan.run)
+        known = np.concatenate([limit[:, None], self._layers(theta, end, plan.run)], axis=1)
+        scaled = np.empty((len(theta), len(plan.asked), known.shape[2]))
+        spread = np.zeros_like(scaled)
+        for k, n in enumerate(plan.asked):
+            if n in nodes:
+                scaled[:, k] = known[:, nodes.index(n)]
+        if plan.large:
+            rungs = [nodes.index(n) for n in (math.inf, *LADDER)]
+            scale = np.abs(value) + np.abs(limit).max(axis=1)
+            large = [plan.asked.index(n) for n in plan.large]
+            expanded = self._expand(theta, end, known[:, rungs], scale, plan.large)
+            scaled[:, large], spread[:, large] = expanded
+        return value, gradient, scaled, spread
+
+    def _flow(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+        """Return ``L``, ``∇L``, ``ℓ`` beside ``∇ℓ``, and the final states of the Neural ODE."""
         count, m = theta.shape
-        value = np.empty((count, 2 + len(depths)))
-        gradient = np.empty((count, (2 + len(depths)) * m))
-        reached = np.empty(count)
-        run = kernel(self.network, "series", self._samples.block)
-        depth_array = np.array(depths, dtype=np.int64)
-        arrays = self._samples.arrays
-        run(theta, *arrays, self.tolerance, depth_array, value, gradient, reached)
+        value, gradient, reached = np.empty((count, 2)), np.empty((count, 2, m)), np.empty(count)
+        blocks, inner = self._samples.inputs.shape
+        end = np.empty((count, blocks, inner * (1 + m)))
+        run = kernel(self.network, "series_flow", self._samples.block)
+        run(theta, *self._samples.arrays, self.tolerance, value, gradient, end, reached)
         check_reached(theta, reached)
-        check_finite(theta, value, gradient)
-        parts = gradient.reshape(count, 2 + len(depths), m)
-        return value[:, 0], parts[:, 0], np.concatenate([value[:, 1:, None], parts[:, 1:]], axis=2)
+        check_finite(theta, value.sum(axis=1), gradient.sum(axis=1))
+        limit = np.concatenate([value[:, 1:], gradient[:, 1]], axis=1)
+        return value[:, 0], gradient[:, 0], limit, end
+
+    def _layers(self, theta: Array, end: Array, depths: Sequence[int]) -> Array:
+        """Return differences beside their gradients, shape ``(P, D, 1 + m)``."""
+        value = np.empty((len(theta), len(depths)))
+        gradient = np.empty((*value.shape, theta.shape[1]))
+        run = kernel(self.network, "series_layers", self._samples.block)
+        run(
+            theta, *self._samples.arrays, end, np.array(depths, dtype=np.int64), value, gradient
+        )
+        check_finite(theta, value.sum(axis=1), gradient.sum(axis=1))
+        return np.concatenate([value[:, :, None], gradient], axis=2)
 
     def _expand(
-        self, theta: Array, columns: dict[float, Array], value: Array, depths: Sequence[int]
-    ) -> tuple[dict[float, Array], dict[float, float]]:
-        """Interpolate at large depths, with longer ladders for the points that need them."""
-        nodes = np.array([math.inf, *LADDER])
-        known = np.stack([columns[n] for n in nodes], axis=1)
-        result, spread = extrapolate(nodes, known, depths)
-        scale = np.abs(value) + np.abs(known[:, 0]).max(axis=1)
+        self, theta: Array, end: Array, known: Array, scale: Array, depths: Sequence[int]
+    ) -> tuple[Array, Array]:
+        """Interpolate at large depths, with longer ladders for the points that need them.
+
+        Args:
+            theta: Parameters, shape ``(P, m)``.
+            end: Final states of the Neural ODE.
+            known: The limit and the differences on the first ladder, shape ``(P, K, 1 + m)``.
+            scale: Size of the quantities whose relative error counts, shape ``(P,)``.
+            depths: Depths where the differences are wanted.
+
+        Returns:
+            Differences and their changes in the last refinement, shape ``(P, D, 1 + m)``.
+        """
+        result, spread = extrapolate(np.array([math.inf, *LADDER]), known, depths)
         for level in range(1, NUM_LADDERS):
-            open_ = np.flatnonzero(spread.max(axis=(1, 2)) > 10 * self.tolerance * scale)
-            if not open_.size:
+            rough = np.flatnonzero(spread.max(axis=(1, 2)) > 10 * self.tolerance * scale)
+            if not rough.size:
                 break
             ladder = [2**level * n for n in LADDER]
-            _, _, longer = self._run(theta[open_], ladder)
-            better, change = extrapolate(np.array([math.inf, *ladder]), longer, depths)
-            result[open_], spread[open_] = better, change
-        table = {n: result[:, k] for k, n in enumerate(depths)}
-        errors = {
-            n: _relative(spread[:, k], result[:, k]) + _rounding(table[n], value, LADDER[-1])
-            for k, n in enumerate(depths)
-        }
-        return table, errors
+            longer = self._layers(theta[rough], end[rough], ladder)
+            longer = np.concatenate([known[rough, :1], longer], axis=1)
+            nodes = np.array([math.inf, *ladder])
+            result[rough], spread[rough] = extrapolate(nodes, longer, depths)
+        return result, spread
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which depths are asked, which are run and which are interpolated."""
+
+    asked: tuple[float, ...]
+    run: tuple[int, ...]
+    large: tuple[int, ...]
+
+    @classmethod
+    def of(cls, depths: Sequence[float], smooth: bool) -> "Plan":
+        """Return the plan for the asked depths, without expansion if the network has kinks."""
+        for depth in depths:
+            if depth != math.inf:
+                check_depth(depth)
+        finite = sorted({int(n) for n in depths if n != math.inf})
+        large = tuple(n for n in finite if n > LADDER[-1] and smooth)
+        run = tuple(sorted({*finite, *LADDER} - {*large})) if large else tuple(finite)
+        asked = (*finite, math.inf) if math.inf in depths else tuple(finite)
+        return cls(asked, run, large)
+
+    def method(self, depth: float) -> str:
+        """Return how the difference at ``depth`` is found."""
+        if depth == math.inf:
+            return "limit"
+        return "expansion" if depth in self.large else "direct"
+
+    def rounding(self, depth: float) -> float:
+        """Return the rounding error of a difference relative to the risk."""
+        if depth == math.inf:
+            return ROUNDING
+        return ROUNDING * (LADDER[-1] if depth in self.large else depth)
 
 
 def extrapolate(nodes: Array, known: Array, depths: Sequence[int]) -> tuple[Array, Array]:
@@ -166,21 +233,9 @@ def weights(nodes: Array, depths: Sequence[int]) -> Array:
     return table
 
 
-def checked(depth: float) -> float:
-    """Return ``depth`` if it is a whole number of layers."""
-    check_depth(depth)
-    return depth
-
-
 def _relative(error: Array, values: Array) -> float:
     """Return the largest error relative to the largest value, value and gradient apart."""
     if not len(values):
         return 0.0
     parts = ((error[:, :1], values[:, :1]), (error[:, 1:], values[:, 1:]))
     return max(float(e.max() / max(np.abs(v).max(), 1e-300)) for e, v in parts)
-
-
-def _rounding(values: Array, risk: Array, depth: float) -> float:
-    """Return the relative rounding error of differences at ``depth`` layers."""
-    noise = np.broadcast_to(ROUNDING * depth * risk[:, None], values.shape)
-    return _relative(noise, values)
