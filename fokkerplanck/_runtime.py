@@ -1,0 +1,43 @@
+"""What has to happen before any compiled library is loaded; importing this module does it."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+
+from mpi4py import MPI
+
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def limit_threads() -> None:
+    """Let each of several ranks use one thread, unless the user has asked for more.
+
+    Libraries read these variables when they are loaded, and ranks are the parallelism here.
+    """
+    if MPI.COMM_WORLD.size > 1:
+        for name in _THREAD_COUNTS:
+            os.environ.setdefault(name, "1")
+
+
+def load_solver_wheel() -> None:
+    """Load the wheel that brings DOLFINx, which must precede DOLFINx and petsc4py.
+
+    Where DOLFINx is installed natively, as on a cluster or with conda, there is no such wheel.
+    """
+    if importlib.util.find_spec("dolfinx_solver") is not None:
+        importlib.import_module("dolfinx_solver")
+
+
+def version() -> str:
+    """Version of the installed package."""
+    return importlib.metadata.version("fokkerplanck")
+
+
+limit_threads()
+load_solver_wheel()

@@ -1,0 +1,215 @@
+"""The sections of a study file and the rules that each key obeys on its own."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+import numpy as np
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Strict,
+    Tag,
+    model_validator,
+)
+
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Positive = Annotated[Number, Field(gt=0)]
+Text = Annotated[str, Strict(), Field(min_length=1)]
+Flag = Annotated[bool, Strict()]
+
+MAX_DEPTH: Final = 10**9
+
+
+class Section(BaseModel):
+    """A table of a study file: frozen, finite numbers only, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NetworkSection(Section):
+    """``[network]``: the block f_θ."""
+
+    field: tuple[Text, ...]  #: one expression per component
+    parameters: Whole | None = Field(None, ge=1)  #: m; by default those that appear in `field`
+
+
+class FileData(Section):
+    """``[data]`` from a CSV or NPZ file."""
+
+    file: Text  #: path, relative to the study file
+    inputs: tuple[Text, ...] = Field(min_length=1)  #: columns of x
+    targets: tuple[Text, ...] = Field(min_length=1)  #: columns of y
+    weights: Text | None = None  #: column of weights, divided by its sum
+    standardize: Flag = False  #: shift and scale every column to mean 0 and variance 1
+
+
+class InlineData(Section):
+    """``[data]`` written into the study itself."""
+
+    inputs: list[Any]  #: one point, a list of numbers, per sample
+    targets: list[Any]  #: the same
+    weights: tuple[Number, ...] | None = None  #: one per sample, divided by their sum
+    standardize: Flag = False
+
+
+class GeneratedData(Section):
+    """``[data]`` drawn by a generator."""
+
+    generator: Literal["star"]
+    samples: Whole = Field(256, ge=2, le=1_000_000)
+    seed: Whole = Field(1, ge=0)
+    standardize: Flag = False
+
+
+def data_form(table: Any) -> str:
+    """Return the name of the form that a ``[data]`` table, or section, has."""
+    keys = table if isinstance(table, Mapping) else type(table).model_fields
+    return next((f"{key} form" for key in ("file", "generator") if key in keys), "inline form")
+
+
+DATA_FORMS: Final[dict[str, type[Section]]] = {
+    "file form": FileData,
+    "generator form": GeneratedData,
+    "inline form": InlineData,
+}
+
+DataSection = Annotated[
+    Annotated[FileData, Tag("file form")]
+    | Annotated[GeneratedData, Tag("generator form")]
+    | Annotated[InlineData, Tag("inline form")],
+    Discriminator(data_form),
+]
+
+
+class CapSection(Section):
+    """``[cap]``: T_Λ."""
+
+    kind: Literal["smooth", "tanh", "hard", "none"] = "smooth"
+    radius: Positive = 2.0  #: Λ
+
+
+class PenaltySection(Section):
+    """``[penalty]``: γH."""
+
+    gamma: Positive = 0.5
+    potential: Text = "quadratic"  #: ``quadratic`` or an expression in theta
+
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+def _noise(value: Any) -> float | Matrix:
+    """Read σ, or the matrix σ I, where the bounds have finite constants."""
+    try:
+        matrix = np.atleast_2d(np.array(value))
+    except ValueError:
+        matrix = np.empty(0, dtype=object)
+    if matrix.dtype.kind not in "iuf":
+        raise ValueError(f"must be a number or a matrix, got {value!r}")
+    sigma = float(matrix.flat[0]) if matrix.size else math.nan
+    if matrix.ndim != 2 or not np.array_equal(matrix, sigma * np.eye(len(matrix))):
+        raise ValueError(
+            f"must be a number or a multiple of the identity matrix, got {value!r}; "
+            "other matrices are not supported yet"
+        )
+    if not 0 < sigma < 2:
+        raise ValueError(
+            f"must lie between 0 and 2, got {sigma:g}; from 2 on the constant of (C) is infinite"
+        )
+    return tuple(map(tuple, matrix.astype(float).tolist())) if isinstance(value, list | tuple) else sigma
+
+
+class NoiseSection(Section):
+    """``[noise]``: Σ = σ I, so that D = σ²/2."""
+
+    sigma: Annotated[float | Matrix, PlainValidator(_noise)] = 2.0**0.5
+
+    @property
+    def scale(self) -> float:
+        """σ."""
+        return self.sigma[0][0] if isinstance(self.sigma, tuple) else self.sigma
+
+
+class InitialSection(Section):
+    """``[initial]``: p_0."""
+
+    kind: Literal["bump", "polynomial", "uniform", "gaussian"] = "bump"
+    radius: Positive = 1.0  #: R0
+    center: tuple[Number, ...] | None = Field(None, min_length=1)  #: the origin by default
+    power: Number | None = Field(None, ge=0)  #: of ``polynomial``; 2 by default
+
+    @model_validator(mode="after")
+    def _check_power(self) -> Self:
+        """Refuse a power that would be ignored."""
+        if self.power is not None and self.kind != "polynomial":
+            raise ValueError(f"power belongs to kind 'polynomial', got kind {self.kind!r}")
+        return self
+
+
+class AnnuliSection(Section):
+    """``[annuli]``: the core and the dyadic annuli around it."""
+
+    radius: Positive = 1.0  #: of the core
+    count: Whole = Field(3, ge=0, le=30)
+
+
+def _distinct(depths: tuple[int, ...]) -> tuple[int, ...]:
+    """Sort depths and refuse repeated ones."""
+    if len(set(depths)) < len(depths):
+        raise ValueError("must not repeat a depth")
+    return tuple(sorted(depths))
+
+
+Depth = Annotated[Whole, Field(ge=1, le=MAX_DEPTH)]
+
+
+class DepthsSection(Section):
+    """``[depths]``: which N."""
+
+    values: Annotated[tuple[Depth, ...], AfterValidator(_distinct)] = tuple(
+        2**k for k in range(11)
+    )
+    limit: Flag = True  #: whether to compute the limit N → ∞ as well
+
+
+class TimeSection(Section):
+    """``[time]``."""
+
+    horizon: Positive = 1.0  #: T
+
+
+class AccuracySection(Section):
+    """``[accuracy]``."""
+
+    relative: Positive = Field(1e-6, lt=1)  #: uncertainty asked for, relative to each number
+
+
+class Settings(Section):
+    """All sections of a study file."""
+
+    network: NetworkSection
+    data: DataSection
+    cap: CapSection = CapSection()
+    penalty: PenaltySection = PenaltySection()
+    noise: NoiseSection = NoiseSection()
+    initial: InitialSection = InitialSection()
+    annuli: AnnuliSection = AnnuliSection()
+    depths: DepthsSection = DepthsSection()
+    time: TimeSection = TimeSection()
+    accuracy: AccuracySection = AccuracySection()
+
+
+def section_type(name: str, table: Mapping[str, Any]) -> type[Section]:
+    """Return the section of a name; that of ``[data]`` depends on the table meant for it."""
+    if name == "data":
+        return DATA_FORMS[data_form(table)]
+    section = Settings.model_fields[name].annotation
+    assert isinstance(section, type) and issubclass(section, Section)
+    return section

@@ -1,0 +1,165 @@
+"""A study: what to verify, from a TOML file to checked model objects."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from typing import Any, Final, Self
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.initial import FAMILIES, InitialDensity
+from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
+from fokkerplanck.study.checks import check_data, check_dimension, check_initial, check_noise
+from fokkerplanck.study.messages import StudyError, blame
+from fokkerplanck.study.samples import data_measure
+from fokkerplanck.study.sections import Settings
+from fokkerplanck.study.tables import check_names, overridden
+
+SHIPPED: Final = Path(__file__).parents[1] / "studies"
+DEFAULT: Final = "geyser"
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Return the files of the studies that come with the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What to verify: a model, an initial density, depths, and the accuracy asked for.
+
+    A study that exists is right: the model objects are built, and the data read, at once.
+
+    Raises:
+        StudyError: A value, or a combination of values, is refused.
+    """
+
+    name: str
+    settings: Settings
+    folder: Path = Path()  #: where relative data files are looked for
+
+    def __post_init__(self) -> None:
+        """Build the model objects, each of which checks itself, and compare them."""
+        check_dimension(self.network)
+        check_data(self.data, self.network)
+        check_initial(self.initial, self.dimension, self.annuli)
+        check_noise(self.settings.noise.sigma, self.dimension)
+        assert self.cap is not None and self.penalty is not None
+        if not self.depths:
+            raise StudyError("[depths] needs at least one value, or limit = true")
+
+    @classmethod
+    def load(cls, study: str | Path = DEFAULT, settings: Iterable[str] = ()) -> Self:
+        """Read a study.
+
+        Args:
+            study: A TOML file, or the name of a shipped study.
+            settings: Changes of single values, ``section.key=value`` with a TOML value.
+        """
+        path = _find(study)
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"study {path} cannot be read: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise StudyError(f"study {path} is no TOML file: {error}") from error
+        return cls.from_dict(overridden(tables, settings), path.stem, path.parent)
+
+    @classmethod
+    def from_dict(
+        cls, tables: Mapping[str, Any], name: str = "study", folder: Path = Path()
+    ) -> Self:
+        """Check the tables of a study file and build the study."""
+        check_names(tables)
+        with blame("study"):
+            settings = Settings.model_validate(tables)
+        return cls(name, settings, folder)
+
+    def with_settings(self, settings: Iterable[str]) -> "Study":
+        """Return the study with single values changed, each as ``section.key=value``."""
+        return Study.from_dict(overridden(self.to_dict(), settings), self.name, self.folder)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tables of the study file, defaults included."""
+        return self.settings.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def network(self) -> Network:
+        """The block f_θ."""
+        with blame("network"):
+            return Network(self.settings.network.field, self.settings.network.parameters)
+
+    @property
+    def dimension(self) -> int:
+        """Number m of parameters."""
+        return self.network.num_parameters
+
+    @cached_property
+    def data(self) -> DataMeasure:
+        """The data measure μ."""
+        with blame("data"):
+            return data_measure(self.settings.data, self.folder)
+
+    @cached_property
+    def cap(self) -> Cap:
+        """The cap T_Λ."""
+        with blame("cap"):
+            return Cap(self.settings.cap.kind, self.settings.cap.radius)
+
+    @cached_property
+    def penalty(self) -> Penalty:
+        """The penalty γH."""
+        section = self.settings.penalty
+        with blame("penalty"):
+            return Penalty(section.gamma, section.potential, self.dimension)
+
+    @cached_property
+    def initial(self) -> InitialDensity:
+        """The initial density p_0."""
+        section = self.settings.initial
+        center = section.center or (0.0,) * self.dimension
+        options = {} if section.power is None else {"power": section.power}
+        with blame("initial"):
+            return FAMILIES[section.kind](center, section.radius, **options)
+
+    @cached_property
+    def annuli(self) -> Annuli:
+        """The core and the annuli."""
+        with blame("annuli"):
+            return Annuli(self.settings.annuli.radius, self.settings.annuli.count)
+
+    @property
+    def depths(self) -> tuple[float, ...]:
+        """Depths N in increasing order; the last one is ``inf`` if the limit is asked for."""
+        section = self.settings.depths
+        return (*section.values, inf) if section.limit else section.values
+
+    @property
+    def diffusion(self) -> float:
+        """``D = σ²/2``."""
+        return 0.5 * self.settings.noise.scale**2
+
+    @property
+    def horizon(self) -> float:
+        """T."""
+        return self.settings.time.horizon
+
+    @property
+    def tolerance(self) -> float:
+        """Uncertainty asked for, relative to each number."""
+        return self.settings.accuracy.relative
+
+
+def _find(study: str | Path) -> Path:
+    """Return the file of a study: a path, or the name of a shipped one."""
+    path, shipped = Path(study), shipped_studies()
+    if path.is_file():
+        return path
+    if str(study) in shipped:
+        return shipped[str(study)]
+    raise StudyError(
+        f"study {str(study)!r} must be a TOML file or one of the shipped studies "
+        f"{', '.join(shipped)}"
+    )
