@@ -53,7 +53,7 @@ def standardized(columns: Array, weights: Array | None = None) -> Array:
     flat = deviation <= 1e-14 * np.abs(columns).max(axis=0, initial=0.0)
     if flat.any():
         raise ValueError(
-            f"standardize needs columns that vary, but number {int(np.argmax(flat)) + 1} is constant"
+            f"standardize needs columns that vary; number {int(np.argmax(flat)) + 1} is constant"
         )
     return centred / deviation
 
@@ -120,7 +120,9 @@ def _number(where: str, column: str, cell: str) -> float:
         value = math.nan
     # Python reads 1_000 as a number, spreadsheets do not
     if not math.isfinite(value) or "_" in cell:
-        raise ValueError(f"{where}, column {column!r} must be a finite number, got {cell.strip()!r}")
+        raise ValueError(
+            f"{where}, column {column!r} must be a finite number, got {cell.strip()!r}"
+        )
     return value
 
 
@@ -151,12 +153,14 @@ def _member(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> Array:
         raise ValueError(f"{path}: array {name!r} must hold real numbers, got {stored.dtype}")
     array = stored.astype(np.float64)
     if array.ndim not in (1, 2) or not array.size:
-        raise ValueError(f"{path}: array {name!r} must have shape (S,) or (S, d), got {array.shape}")
+        raise ValueError(
+            f"{path}: array {name!r} must have shape (S,) or (S, d), got {array.shape}"
+        )
     array = array[:, None] if array.ndim == 1 else array
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(
-            f"{path}: row {row + 1}, column {column + 1} of array {name!r} must be a finite number, "
-            f"got {array[row, column]}"
+            f"{path}: row {row + 1}, column {column + 1} of array {name!r} must be a finite "
+            f"number, got {array[row, column]}"
         )
     return array

@@ -20,6 +20,13 @@ class Progress:
         """Start with no stages."""
         self.seconds: dict[str, float] = {}  #: per stage, in the order of their first start
 
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure the body under a name; bodies of the same name add up."""

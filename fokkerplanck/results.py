@@ -12,7 +12,9 @@ MEAN, RISK, DENSITY, INITIAL_NORM = "mean", "risk", "density_l1", "p0_l2"
 class Row:
     """One measured number."""
 
-    quantity: str  #: ``mean``, ``risk``, ``density_l1``, ``p0_l2``, ``mass_defect``, ``density_min``
+    quantity: (
+        str  #: ``mean``, ``risk``, ``density_l1``, ``p0_l2``, ``mass_defect``, ``density_min``
+    )
     annulus: str  #: empty (the whole space), ``core``, ``0``, ``1``, ...
     depth: float  #: N, or ``inf`` for the limit of N·value
     time: float

@@ -2,15 +2,12 @@
 
 import difflib
 import re
-import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from fokkerplanck.study.sections import DATA_FORMS
-
-_shortened = reprlib.Repr(maxstring=60, maxother=60, maxlist=4, maxtuple=4, maxdict=3)
+from fokkerplanck.study.sections import DATA_FORMS, shortened
 
 
 class StudyError(ValueError):
@@ -52,7 +49,7 @@ def describe(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{place} {one_line(first['ctx']['error'])}"
     message = re.sub(r"^\w+ should", "must", one_line(first["msg"]))
-    return f"{place} {message}, got {_shortened.repr(first['input'])}"
+    return f"{place} {message}, got {shortened(first['input'])}"
 
 
 def _place(path: tuple[int | str, ...]) -> str:

@@ -38,7 +38,9 @@ def _raw(section: FileData | GeneratedData | InlineData, folder: Path) -> DataMe
         return DataMeasure(*GENERATORS[section.generator](section.samples, section.seed))
     if isinstance(section, InlineData):
         weights = None if section.weights is None else np.array(section.weights)
-        return DataMeasure(section.inputs, section.targets, _normalised(weights))
+        return DataMeasure(
+            np.array(section.inputs), np.array(section.targets), _normalised(weights)
+        )
     names = (*section.inputs, *section.targets, *filter(None, [section.weights]))
     columns = read_columns(folder / section.file, names)
     weights = columns[section.weights][:, 0] if section.weights else None

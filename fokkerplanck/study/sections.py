@@ -1,11 +1,12 @@
 """The sections of a study file and the rules that each key obeys on its own."""
 
 import math
+import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
-
+import numpy.typing as npt
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,8 +24,17 @@ Number = Annotated[float, Strict()]
 Positive = Annotated[Number, Field(gt=0)]
 Text = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
+Matrix = tuple[tuple[float, ...], ...]
 
 MAX_DEPTH: Final = 10**9
+
+
+shortened: Final = reprlib.Repr(maxstring=60, maxother=60, maxlist=4, maxtuple=4, maxdict=3).repr
+
+
+def rows(array: npt.NDArray[np.float64]) -> Matrix:
+    """Return a matrix as tuples."""
+    return tuple(tuple(row) for row in array.tolist())
 
 
 class Section(BaseModel):
@@ -50,11 +60,30 @@ class FileData(Section):
     standardize: Flag = False  #: shift and scale every column to mean 0 and variance 1
 
 
+def _numbers(value: Any) -> npt.NDArray[np.float64]:
+    """Return a rectangular array of numbers; text and truth values are none."""
+    try:
+        array = np.array(value)
+    except ValueError:
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"must be a rectangular array of numbers, got {shortened(value)}")
+    return array.astype(np.float64)
+
+
+def _points(value: Any) -> Matrix:
+    """Read one point per sample; for points of one coordinate a plain list will do."""
+    points = _numbers(value)
+    if points.ndim not in (1, 2):
+        raise ValueError(f"must be a list of points, got {shortened(value)}")
+    return rows(points[:, None] if points.ndim == 1 else points)
+
+
 class InlineData(Section):
     """``[data]`` written into the study itself."""
 
-    inputs: list[Any]  #: one point, a list of numbers, per sample
-    targets: list[Any]  #: the same
+    inputs: Annotated[Matrix, PlainValidator(_points)]  #: one list of numbers per sample
+    targets: Annotated[Matrix, PlainValidator(_points)]  #: the same
     weights: tuple[Number, ...] | None = None  #: one per sample, divided by their sum
     standardize: Flag = False
 
@@ -102,28 +131,24 @@ class PenaltySection(Section):
     potential: Text = "quadratic"  #: ``quadratic`` or an expression in theta
 
 
-Matrix = tuple[tuple[float, ...], ...]
-
-
 def _noise(value: Any) -> float | Matrix:
     """Read σ, or the matrix σ I, where the bounds have finite constants."""
-    try:
-        matrix = np.atleast_2d(np.array(value))
-    except ValueError:
-        matrix = np.empty(0, dtype=object)
-    if matrix.dtype.kind not in "iuf":
-        raise ValueError(f"must be a number or a matrix, got {value!r}")
+    matrix = np.atleast_2d(_numbers(value))
     sigma = float(matrix.flat[0]) if matrix.size else math.nan
     if matrix.ndim != 2 or not np.array_equal(matrix, sigma * np.eye(len(matrix))):
         raise ValueError(
-            f"must be a number or a multiple of the identity matrix, got {value!r}; "
+            f"must be a number or a multiple of the identity matrix, got {shortened(value)}; "
             "other matrices are not supported yet"
         )
     if not 0 < sigma < 2:
         raise ValueError(
             f"must lie between 0 and 2, got {sigma:g}; from 2 on the constant of (C) is infinite"
         )
-    return tuple(map(tuple, matrix.astype(float).tolist())) if isinstance(value, list | tuple) else sigma
+    return (
+        tuple(map(tuple, matrix.astype(float).tolist()))
+        if isinstance(value, list | tuple)
+        else sigma
+    )
 
 
 class NoiseSection(Section):
@@ -173,9 +198,7 @@ Depth = Annotated[Whole, Field(ge=1, le=MAX_DEPTH)]
 class DepthsSection(Section):
     """``[depths]``: which N."""
 
-    values: Annotated[tuple[Depth, ...], AfterValidator(_distinct)] = tuple(
-        2**k for k in range(11)
-    )
+    values: Annotated[tuple[Depth, ...], AfterValidator(_distinct)] = tuple(2**k for k in range(11))
     limit: Flag = True  #: whether to compute the limit N → ∞ as well
 
 
@@ -211,5 +234,6 @@ def section_type(name: str, table: Mapping[str, Any]) -> type[Section]:
     if name == "data":
         return DATA_FORMS[data_form(table)]
     section = Settings.model_fields[name].annotation
-    assert isinstance(section, type) and issubclass(section, Section)
+    assert isinstance(section, type)
+    assert issubclass(section, Section)
     return section

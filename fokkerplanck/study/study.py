@@ -46,7 +46,8 @@ class Study:
         check_data(self.data, self.network)
         check_initial(self.initial, self.dimension, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
-        assert self.cap is not None and self.penalty is not None
+        assert self.cap is not None
+        assert self.penalty is not None
         if not self.depths:
             raise StudyError("[depths] needs at least one value, or limit = true")
 

@@ -1,0 +1,5 @@
+"""``python -m fokkerplanck``."""
+
+from fokkerplanck.cli import main
+
+main()

@@ -1,0 +1,132 @@
+"""The command line: parse, call, print.
+
+Exit codes of ``verify``: 0 all checks hold, 1 one does not, 2 bad input. Under ``mpirun`` rank 0
+reads and writes, and all ranks leave with the same code.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+from mpi4py import MPI
+from rich.console import Console
+
+import fokkerplanck
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.paraview import write_mesh
+from fokkerplanck.progress import Progress, TerminalProgress
+from fokkerplanck.report import draw, prepare_folder, record, show, write_results
+from fokkerplanck.results import Table
+from fokkerplanck.study import Study, StudyError
+from fokkerplanck.study.messages import one_line
+from fokkerplanck.study.study import DEFAULT
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    comm = MPI.COMM_WORLD
+    with contextlib.ExitStack() as stack:
+        if comm.rank:
+            silence = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(contextlib.redirect_stdout(silence))
+        code = _run(comm)
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def _run(comm: MPI.Comm) -> int:
+    """Run a command and turn what may happen into an exit code."""
+    try:
+        return int(commands.main(standalone_mode=False) or 0)
+    except (StudyError, click.ClickException) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        if comm.rank == 0:
+            click.echo(f"fokkerplanck: error: {one_line(text)}", err=True)
+        return 2
+    except click.Abort:
+        return 130
+    except Exception:
+        if comm.size == 1:
+            raise
+        # The other ranks may wait for this one for ever
+        traceback.print_exc()
+        comm.Abort(1)
+        raise
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(fokkerplanck.__version__)
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Measure density-error bounds between residual networks and their Neural ODE limit."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@commands.command()
+@click.argument("study", default=DEFAULT)
+@click.option("--out", default="results", show_default=True, help="Folder of the results.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change a value of the study; may be repeated.",
+)
+def verify(study: str, out: str, settings: tuple[str, ...]) -> int:
+    """Verify the bounds of STUDY, a TOML file or the name of a shipped study."""
+    comm = MPI.COMM_WORLD
+    folder = Path(out)
+
+    def prepare() -> Study:
+        loaded = Study.load(study, settings)
+        prepare_folder(folder)
+        return loaded
+
+    loaded = _on_rank_0(comm, prepare)
+    from fokkerplanck.verification import run
+
+    with TerminalProgress() if comm.rank == 0 else Progress() as progress:
+        table = run(loaded, comm, progress)
+    _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds))
+    return 0 if table.holds else 1
+
+
+def _report(study: Study, table: Table, folder: Path, seconds: Mapping[str, float]) -> None:
+    """Write the files and print the table."""
+    write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder)
+    draw(table, study.name, folder / "bounds.png")
+    show(table, study.name, Console())
+    click.echo(f"\nwritten: {folder / 'results.csv'}, results.json, bounds.png")
+
+
+@commands.command()
+@click.argument("recipe")
+@click.option("--out", required=True, metavar="FILE", help="A file that ends in .vtu.")
+def mesh(recipe: str, out: str) -> int:
+    """Build the mesh of RECIPE, a TOML file, and write it for ParaView."""
+    _on_rank_0(MPI.COMM_WORLD, lambda: write_mesh(Recipe.load(Path(recipe)), Path(out)))
+    click.echo(f"written: {out}")
+    return 0
+
+
+def _on_rank_0[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
+    """Return on every rank what rank 0 gets, or raise there what rank 0 raises. Collective.
+
+    Raises:
+        StudyError: The action has refused its input, or met the limits of the file system.
+    """
+    outcome: tuple[T | None, str] = (None, "")
+    if comm.rank == 0:
+        try:
+            outcome = (action(), "")
+        except (OSError, ValueError) as error:
+            outcome = (None, one_line(error))
+    result, problem = comm.bcast(outcome)
+    if problem:
+        raise StudyError(problem)
+    return result

@@ -1,0 +1,130 @@
+"""Results as files: ``results.csv``, one number a row, and ``results.json``, which tells all."""
+
+import csv
+import json
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import dolfinx
+from petsc4py import PETSc
+
+from fokkerplanck.results import Row, Table, depth_text
+from fokkerplanck.study import Study
+
+COLUMNS: Final = tuple(field.name for field in fields(Row))
+_PACKAGE: Final = Path(__file__).parents[1]
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create a folder for results, and make sure that files can be written there.
+
+    Raises:
+        ValueError: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"output folder {str(folder)!r} must be writable: {reason}") from error
+
+
+def write_results(table: Table, about: Mapping[str, Any], folder: Path) -> None:
+    """Write ``results.csv`` and ``results.json``, each as a whole or not at all.
+
+    Args:
+        table: The numbers.
+        about: What `record` says of the run.
+        folder: An existing folder.
+    """
+    with replacing(folder / "results.csv") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(cells(row) for row in table.rows)
+    content = {
+        **about,
+        "rows": [_plain(row) for row in table.rows],
+        "checks": [asdict(check) for check in table.checks],
+        "notes": list(table.notes),
+    }
+    with replacing(folder / "results.json") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def record(study: Study, ranks: int, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Describe a run: its study, the software, the number of ranks, seconds per stage."""
+    return {
+        "name": study.name,
+        "study": study.to_dict(),
+        "versions": versions(),
+        "commit": commit(),
+        "ranks": ranks,
+        "seconds": {stage: round(time, 3) for stage, time in seconds.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the software that numbers depend on."""
+    return {
+        "fokkerplanck": version("fokkerplanck"),
+        "dolfinx": dolfinx.__version__,
+        "petsc": ".".join(map(str, PETSc.Sys.getVersion())),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+        "python": platform.python_version(),
+    }
+
+
+def commit() -> str | None:
+    """Return the commit that the package runs from, ``+`` appended if files differ from it."""
+    if not _git("ls-files", "__init__.py"):
+        return None
+    head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", ".")
+    return f"{head}+" if head and changes else head
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text; floats are read back as the same floats."""
+    values = asdict(row) | {"depth": depth_text(row.depth)}
+    return [value if isinstance(value, str) else repr(float(value)) for value in values.values()]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file that takes the place of another once it is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """Return a row in values that JSON has: whole depths or ``inf`` as text, null for no number."""
+    depth = "inf" if math.isinf(row.depth) else int(row.depth)
+    values = asdict(row) | {"depth": depth}
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _git(*arguments: str) -> str | None:
+    """Output of git in the folder of the package; nothing where there is no repository."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=_PACKAGE, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
