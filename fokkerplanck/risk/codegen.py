@@ -1,5 +1,6 @@
 """Printing of a system as a Python module of vectorisable leaf functions."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -27,7 +28,9 @@ _NAMES: Final[dict[Any, str]] = {
     relu: "relu",
     step: "step",
 }
-_IMPORTED: Final = sorted({*_NAMES.values(), "sqrt", "power"} - {"abs"})
+_HELPERS: Final = {"sqrt", "power", "bounded_sin", "bounded_cos", "WIDEST"}
+_IMPORTED: Final = sorted({*_NAMES.values(), *_HELPERS} - {"abs"})
+_BOUNDED: Final = re.compile(r"\b(sin|cos)\(")
 LARGEST_INLINED: Final = 24  #: states of the largest system whose stages are printed
 
 _HEADER: Final = '''"""Kernel of one network; generated, not to be edited."""
@@ -99,7 +102,7 @@ class _Body:
         for symbol, expression in shared:
             (inside if symbol in varying else outside).assign(str(symbol), expression)
         self.results = [inside(result) for result in results]
-        self.common, self.lines = outside.lines, inside.lines
+        self.common, self.lines, self.angles = outside.lines, inside.lines, inside.angles
 
     def field(self, name: str) -> str:
         """Return ``field(theta, z, slopes)``, which sets ``slopes = g(z)``."""
@@ -163,8 +166,24 @@ class _Body:
         return f"{row * self.block} + j" if row else "j"
 
     def loop(self, loads: Iterable[str], stores: Iterable[str]) -> list[str]:
-        """Return the loop over samples that loads, evaluates and stores."""
-        return [f"for j in range({self.block}):", *_indented((*loads, *self.lines, *stores))]
+        """Return the loop over samples that loads, evaluates and stores.
+
+        Where sines occur, a first loop looks for huge angles, which the vectorised sine does not
+        take; they run through a loop with the scalar one.
+        """
+        head = f"for j in range({self.block}):"
+        loads = list(loads)
+        statements = [head, *_indented((*loads, *self.lines, *stores))]
+        if not self.angles:
+            return statements
+        wide = [f"huge |= abs({angle}) > WIDEST" for angle in self.angles]
+        bounded = [_BOUNDED.sub(r"bounded_\1(", line) for line in statements]
+        search = [_BOUNDED.sub(r"bounded_\1(", line) for line in (*loads, *self.lines, *wide)]
+        return ["huge = False", head, *_indented(search), "if huge:"] + [
+            *_indented(statements),
+            "else:",
+            *_indented(bounded),
+        ]
 
     def function(self, signature: str, lines: Iterable[str]) -> str:
         """Return a function that reads the parameters and runs ``lines``."""
@@ -190,12 +209,14 @@ def _varying(system: System, shared: Iterable[tuple[Any, Any]]) -> set[sympy.Sym
 class _Printer:
     """Prints expressions; factors that are the same for all samples come first.
 
-    Bases of powers that are no symbols become temporaries, collected in ``lines``.
+    Bases of powers that are no symbols become temporaries, collected in ``lines``; ``angles``
+    collects the arguments of sines and cosines.
     """
 
     def __init__(self, varying: set[sympy.Symbol]) -> None:
         self.varying = varying
         self.lines: list[str] = []
+        self.angles: list[str] = []
 
     def assign(self, name: str, expression: sympy.Expr) -> str:
         """Append the statement that gives ``expression`` a name, and return the name."""
@@ -212,6 +233,8 @@ class _Printer:
             return self.product(expression)
         if expression.is_Pow:
             return self.power(expression.base, expression.exp)
+        if expression.func in (sympy.sin, sympy.cos):
+            self.angles.append(self(expression.args[0]))
         if expression.func in _NAMES:
             return f"{_NAMES[expression.func]}({self(expression.args[0])})"
         return repr(float(expression))

@@ -166,8 +166,9 @@ def check_tolerance(tolerance: float) -> None:
 
 def check_finite(theta: Array, value: Array, gradient: Array) -> None:
     """Raise where a value or a gradient is not finite."""
-    finite = np.isfinite(value if value.ndim == 1 else value.sum(axis=1))
-    finite &= np.isfinite(gradient.sum(axis=1))
+    finite = np.ones(len(theta), dtype=bool)
+    for array in (value, gradient):
+        finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     if not finite.all():
         worst = theta[np.argmin(finite)].tolist()
         raise RiskError(f"the network leaves the double range at theta = {worst}; cap theta")

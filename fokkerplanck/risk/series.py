@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 LADDER: Final = (8, 12, 16, 24, 32, 48, 64)  #: depths of the first expansion
 NUM_LADDERS: Final = 4  #: each further ladder doubles all depths
 CHUNK: Final = 2_048  #: points whose final states are kept at a time
-ROUNDING: Final = 1e-16
+ROUNDING: Final = 1e-15  #: relative error of the states of the Neural ODE and its networks
 FINEST: Final = 1e-14  #: tolerance below which the integrator only rounds
 
 
@@ -128,9 +128,11 @@ class RiskSeries:
         blocks, inner = self._samples.inputs.shape
         end = np.empty((count, blocks, inner * (1 + m)))
         run = kernel(self.network, "series_flow", self._samples.block)
-        run(theta, *self._samples.arrays, self.tolerance, value, gradient, end, reached)
+        # differences multiply the integrator's error by the depth
+        tolerance = max(self.tolerance / LADDER[-1], FINEST)
+        run(theta, *self._samples.arrays, tolerance, value, gradient, end, reached)
         check_reached(theta, reached)
-        check_finite(theta, value.sum(axis=1), gradient.sum(axis=1))
+        check_finite(theta, value, gradient)
         limit = np.concatenate([value[:, 1:], gradient[:, 1]], axis=1)
         return value[:, 0], gradient[:, 0], limit, end
 
@@ -142,7 +144,7 @@ class RiskSeries:
         run(
             theta, *self._samples.arrays, end, np.array(depths, dtype=np.int64), value, gradient
         )
-        check_finite(theta, value.sum(axis=1), gradient.sum(axis=1))
+        check_finite(theta, value, gradient)
         return np.concatenate([value[:, :, None], gradient], axis=2)
 
     def _expand(
@@ -203,7 +205,7 @@ class Plan:
         """Return the rounding error of a difference relative to the risk."""
         if depth == math.inf:
             return ROUNDING
-        return ROUNDING * (LADDER[-1] if depth in self.large else depth)
+        return ROUNDING * min(depth, LADDER[-1] if self.large else depth)
 
 
 def extrapolate(nodes: Array, known: Array, depths: Sequence[int]) -> tuple[Array, Array]:
