@@ -36,8 +36,8 @@ pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
 pytest-mpi: $(VENV)/.installed-test
-	$(BIN)/mpirun -n 2 $(BIN)/python -m pytest -m "not serial"
-	$(BIN)/mpirun -n 3 $(BIN)/python -m pytest -m "not serial"
+	$(BIN)/mpirun -n 2 $(BIN)/python -m pytest
+	$(BIN)/mpirun -n 3 $(BIN)/python -m pytest
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --editable .

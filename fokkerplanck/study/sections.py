@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
-    PlainValidator,
     Strict,
     Tag,
     model_validator,
@@ -82,8 +82,8 @@ def _points(value: Any) -> Matrix:
 class InlineData(Section):
     """``[data]`` written into the study itself."""
 
-    inputs: Annotated[Matrix, PlainValidator(_points)]  #: one list of numbers per sample
-    targets: Annotated[Matrix, PlainValidator(_points)]  #: the same
+    inputs: Annotated[Matrix, BeforeValidator(_points)]  #: one list of numbers per sample
+    targets: Annotated[Matrix, BeforeValidator(_points)]  #: the same
     weights: tuple[Number, ...] | None = None  #: one per sample, divided by their sum
     standardize: Flag = False
 
@@ -154,12 +154,12 @@ def _noise(value: Any) -> float | Matrix:
 class NoiseSection(Section):
     """``[noise]``: Σ = σ I, so that D = σ²/2."""
 
-    sigma: Annotated[float | Matrix, PlainValidator(_noise)] = 2.0**0.5
+    sigma: Annotated[float | Matrix, BeforeValidator(_noise)] = 2.0**0.5
 
     @property
     def scale(self) -> float:
         """σ."""
-        return self.sigma[0][0] if isinstance(self.sigma, tuple) else self.sigma
+        return float(np.ravel(self.sigma)[0])
 
 
 class InitialSection(Section):

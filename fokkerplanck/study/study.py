@@ -64,7 +64,7 @@ class Study:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise StudyError(f"study {path} cannot be read: {error}") from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise StudyError(f"study {path} is no TOML file: {error}") from error
         return cls.from_dict(overridden(tables, settings), path.stem, path.parent)
 

@@ -1,0 +1,183 @@
+"""The command line: exit codes, what is printed where, and that all ranks leave together."""
+
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from mpi4py import MPI
+from tables import example
+
+import fokkerplanck
+from fokkerplanck import cli
+from fokkerplanck.study import StudyError
+
+BIN = Path(sys.executable).parent
+MPIRUN = shutil.which("mpirun", path=str(BIN)) or shutil.which("mpirun")
+
+RECIPE = """
+family = "disk"
+radius = 4.0
+breaks = [1.5]
+annuli = {radius = 1.0, count = 2}
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run the command line in this process, in the temporary folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fokkerplanck", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        MPI.COMM_WORLD.barrier()
+        output = capsys.readouterr()
+        return int(caught.value.code or 0), output.out, output.err
+
+    return call
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """Replace the driver of `verify`."""
+
+    def replace(action) -> None:
+        module = types.ModuleType("fokkerplanck.verification")
+        module.run = action  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "fokkerplanck.verification", module)
+
+    return replace
+
+
+def root() -> bool:
+    return MPI.COMM_WORLD.rank == 0
+
+
+@pytest.mark.parametrize(("holds", "code"), [(True, 0), (False, 1)])
+def test_verify_writes_its_results_and_tells_whether_the_bounds_hold(run, driver, holds, code):
+    seen = []
+
+    def measured(study, comm, progress):
+        seen.append((study.name, study.horizon, comm.size))
+        return example(holds)
+
+    driver(measured)
+    exit_code, out, err = run("verify", "geyser1", "--set", "time.horizon=2", "--out", "a/b")
+    assert exit_code == code
+    assert seen == [("geyser1", 2.0, MPI.COMM_WORLD.size)]
+    assert {path.name for path in Path("a/b").iterdir()} == {
+        "results.csv",
+        "results.json",
+        "bounds.png",
+    }
+    assert err == ""
+    assert ("written: a/b/results.csv" in out) == root()
+
+
+def test_default_is_the_default_study_and_the_folder_results(run, driver):
+    driver(lambda study, comm, progress: example())
+    assert run("verify")[0] == 0
+    assert Path("results/results.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["verify", "none.toml"], "study 'none.toml' must be a TOML file or one of"),
+        (["verify", "--set", "cap.radius=-1"], "cap.radius must be greater than 0, got -1"),
+        (["verify", "--set", "cap"], "--set must have the form section.key=value, got 'cap'"),
+        (["verify", "--out", "file/below"], "output folder 'file/below' must be writable"),
+        (["verify", "--fast"], "No such option"),
+        (["verify", "geyser", "star"], "unexpected extra argument"),
+        (["prove"], "No such command 'prove'"),
+        (["mesh"], "Missing argument 'RECIPE'"),
+        (["mesh", "none.toml", "--out", "a.vtu"], "recipe none.toml cannot be read"),
+        (["mesh", "disk.toml", "--out", "a.xdmf"], "must end in .vtu, got 'a.xdmf'"),
+        (["mesh", "disk.toml", "--out", "file/a.vtu"], "'file'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, driver, arguments, reason):
+    driver(lambda study, comm, progress: pytest.fail("nothing must be computed"))
+    if root():
+        Path("file").write_text("")
+        Path("disk.toml").write_text(RECIPE)
+    MPI.COMM_WORLD.barrier()
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == (1 if root() else 0)
+    assert err.startswith("fokkerplanck: error: ") == root()
+    assert (reason in err) == root()
+
+
+def test_what_the_driver_refuses_is_bad_input_too(run, driver):
+    def refuse(study, comm, progress):
+        raise StudyError("annuli.count = 2\nwould fit")
+
+    driver(refuse)
+    code, _, err = run("verify", "geyser1")
+    assert code == 2
+    assert err == ("fokkerplanck: error: annuli.count = 2 would fit\n" if root() else "")
+
+
+@pytest.mark.serial
+def test_error_of_our_own_keeps_its_traceback(monkeypatch, driver, tmp_path):
+    def fail(study, comm, progress):
+        raise ArithmeticError("ours")
+
+    driver(fail)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fokkerplanck", "verify"])
+    with pytest.raises(ArithmeticError, match="ours"):
+        cli.main()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_names_the_commands(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    assert ("verify" in out and "mesh" in out) == root()
+
+
+def test_version(run):
+    code, out, _ = run("--version")
+    assert code == 0
+    assert (fokkerplanck.__version__ in out) == root()
+
+
+def test_mesh_is_one_file_for_paraview(run):
+    if root():
+        Path("disk.toml").write_text(RECIPE)
+    MPI.COMM_WORLD.barrier()
+    code, _, _ = run("mesh", "disk.toml", "--out", "out/disk.vtu")
+    assert code == 0
+    assert [path.name for path in Path("out").iterdir()] == ["disk.vtu"]
+    text = Path("out/disk.vtu").read_text()
+    assert "UnstructuredGrid" in text
+    assert 'Name="region"' in text
+
+
+def launched(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.serial
+@pytest.mark.skipif(MPIRUN is None, reason="no mpirun")
+def test_ranks_agree_on_bad_input(tmp_path):
+    command = [MPIRUN, "-n", "2", sys.executable, "-m", "fokkerplanck", "verify"]
+    done = launched(*command, "--set", "time.horizon=0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == ("fokkerplanck: error: time.horizon must be greater than 0, got 0\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.serial
+@pytest.mark.skipif(MPIRUN is None, reason="no mpirun")
+def test_version_is_printed_once_under_mpirun(tmp_path):
+    done = launched(MPIRUN, "-n", "2", str(BIN / "fokkerplanck"), "--version", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("version") == 1

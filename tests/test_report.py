@@ -1,0 +1,152 @@
+"""Reports: every number of a table arrives, and what is printed can be trusted."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from rich.console import Console
+from tables import LIMITS, NORM, bound, example
+
+from fokkerplanck.report import draw, prepare_folder, record, show, write_results
+from fokkerplanck.report.files import COLUMNS, replacing
+from fokkerplanck.report.terminal import mantissa
+from fokkerplanck.results import Row
+from fokkerplanck.study import Study
+
+pytestmark = pytest.mark.serial
+
+
+def printed(table) -> str:
+    file = io.StringIO()
+    show(table, "geyser", Console(file=file))
+    return file.getvalue()
+
+
+def test_csv_gives_back_every_float(tmp_path):
+    table = example()
+    write_results(table, {}, tmp_path)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        header, *rows = list(csv.reader(file))
+    assert ",".join(header) == (
+        "quantity,annulus,depth,time,value,uncertainty,scaled,scaled_uncertainty"
+    )
+    read = [Row(row[0], row[1], *map(float, row[2:])) for row in rows]
+    assert list(map(repr, read)) == [repr(floating(row)) for row in table.rows]
+    assert {row[2] for row in rows} == {"1", "2", "4", "inf"}
+
+
+def floating(row: Row) -> Row:
+    return Row(row.quantity, row.annulus, *(float(getattr(row, name)) for name in COLUMNS[2:]))
+
+
+def test_json_is_strict_and_tells_how_the_numbers_came_about(tmp_path):
+    study = Study.load("geyser1")
+    write_results(example(), record(study, 3, {"solve": 1.23456}), tmp_path)
+    content = json.loads(
+        (tmp_path / "results.json").read_text(), parse_constant=lambda name: pytest.fail(name)
+    )
+    assert content["study"] == study.to_dict()
+    assert (content["name"], content["ranks"], content["seconds"]) == (
+        "geyser1",
+        3,
+        {"solve": 1.235},
+    )
+    assert {"fokkerplanck", "dolfinx", "petsc", "numpy", "numba", "python"} <= set(
+        content["versions"]
+    )
+    assert content["checks"][0] == {"name": "settles", "holds": True, "detail": "N·(C) within 1e-6"}
+    assert content["notes"] == ["a note with [brackets]"]
+    assert list(content["rows"][0]) == list(COLUMNS)
+    assert [row["depth"] for row in content["rows"][:16:4]] == [1, 2, 4, "inf"]
+    assert content["rows"][-1]["scaled"] is None
+
+
+def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("old")
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match="must be writable"):
+            prepare_folder(folder)
+    prepare_folder(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "exponent", "text"),
+    [
+        (6.935071e-2, 1.2e-8, -2, "6.93507(1)"),
+        (6.935071e-2, 1.2e-7, -2, "6.93507(2)"),
+        (6.935071e-2, 2e-7, -2, "6.93507(2)"),
+        (6.935071e-2, 8e-9, -2, "6.93507(1)"),
+        (6.935071e-2, 1e-10, -2, "6.93507"),
+        (6.935071e-2, 3.1e-4, -2, "6.94(4)"),
+        (6.935071e-2, 0.02, -2, "7(2)"),
+        (6.935071e-2, 1.3, -2, "7(130)"),
+        (-6.935071e-2, 3.1e-4, -2, "-6.94(4)"),
+        (0.0, 0.0, 0, "0.00000"),
+        (math.nan, 1.0, 0, "nan(1)"),
+    ],
+)
+def test_uncertainty_stands_behind_the_digits_that_it_touches(value, uncertainty, exponent, text):
+    row = Row("density_l1", "", 1, 1.0, value, uncertainty, value, uncertainty)
+    assert mantissa(row, exponent) == text
+
+
+def test_terminal_table_has_a_column_for_each_bound_and_a_row_for_each_depth():
+    lines = printed(example()).splitlines()
+    header = next(line for line in lines if "(C)" in line)
+    assert header.split() == ["(C)", "core", "D_0", "D_1", "(A)", "(B)"]
+    rows = {words[0]: words[1:] for line in lines if (words := line.split())}
+    assert rows["N"] == ["10^-2", "10^-2", "10^-2", "10^-6", "10^-1", "10^-1"]
+    assert rows["limit"] == ["7.0000(2)", "5.0000(1)", "2.00000(4)", "1.25000(3)"] + 2 * [
+        "3.00000(6)"
+    ]
+    assert rows["1"][0] == "9.1000(2)"
+    assert rows["±/value"][0] == "2e-05"
+
+
+def test_terminal_table_fits_100_columns_and_is_never_cut():
+    text = printed(example())
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+
+
+def test_terminal_tells_facts_checks_and_notes():
+    text = printed(example(holds=False))
+    assert f"‖p0‖₂ = {NORM}   T = 1" in text
+    assert "largest mass defect 1.0e-15" in text
+    assert "smallest density -1.0e-25" in text
+    assert "FAILS  settles: N·(C) within 1e-6" in text
+    assert "holds  mass: 1e-15" in text
+    assert "a note with [brackets]" in text
+
+
+def test_table_finds_its_curves():
+    table = example()
+    assert table.depths == (1, 2, 4, math.inf)
+    assert table.annuli == ("core", "0", "1")
+    assert table.curve("density_l1", "0")[2] == bound("density_l1", "0", 2, LIMITS["0"])
+    assert table.holds
+    assert not example(holds=False).holds
+
+
+def test_figure_is_a_png(tmp_path):
+    draw(example(), "geyser", tmp_path / "bounds.png")
+    assert (tmp_path / "bounds.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 1
