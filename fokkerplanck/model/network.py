@@ -26,8 +26,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Check sizes and indices."""
-        field = (self.field,) if isinstance(self.field, str) else tuple(self.field)
-        object.__setattr__(self, "field", field)
+        object.__setattr__(self, "field", tuple(self.field))
         if not 1 <= self.dimension <= MAX_DIMENSION:
             raise ValueError(
                 f"a network has 1 to {MAX_DIMENSION} field components, got {self.dimension}"

@@ -82,9 +82,9 @@ class Penalty:
     def _evaluate(
         self, expression: sympy.Expr, theta: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
-        values = dict(zip(self._symbols, theta.T, strict=True))
+        at = dict(zip(self._symbols, theta.T, strict=True))
         with np.errstate(all="ignore"):
-            values = np.broadcast_to(evaluate(expression, values), len(theta)).astype(np.float64)
+            values = np.broadcast_to(evaluate(expression, at), len(theta)).astype(np.float64)
         if not np.isfinite(values).all():
             worst = theta[np.argmin(np.isfinite(values))]
             raise ValueError(

@@ -115,7 +115,11 @@ class _Body:
         """Return ``layer(theta, z, h)``, which moves ``z`` to ``z + h g(z)``."""
         moved = list(zip(self.system.states, self.results, strict=True))
         loads = [f"{z} = z[{self.entry(a)}]" for a, (z, _) in enumerate(moved)]
-        stores = [f"z[{self.entry(a)}] = {z} + h * {g}" for a, (z, g) in enumerate(moved)]
+        stores = [
+            f"z[{self.entry(a)}] = {z} + h * {g}"
+            for a, (z, g) in enumerate(moved)
+            if self.system.slopes[a] != 0
+        ]
         return self.function(f"{name}(theta, z, h)", self.loop(loads, stores))
 
     def advance(self, name: str) -> str:
@@ -251,7 +255,8 @@ class _Printer:
 
     def product(self, expression: sympy.Expr) -> str:
         """Return a quotient of two products."""
-        above, below = [], []
+        above: list[sympy.Expr] = []
+        below: list[sympy.Expr] = []
         for factor in self.ordered(expression.args):
             inverse = factor.is_Pow and factor.exp.is_number and factor.exp < 0
             (below if inverse else above).append(1 / factor if inverse else factor)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.risk.risks import RiskError
 from fokkerplanck.risk.series import RiskSeries, RiskTable
+from fokkerplanck.risk.sweep import RiskError
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]

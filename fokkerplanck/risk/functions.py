@@ -146,7 +146,7 @@ def log1p_reduced(f):
 
 @njit(**OPTIONS)
 def log(x):
-    """Return the natural logarithm, ``k log(2) + log(1 + f)``."""
+    """Return the natural logarithm as ``k ln 2 + ln(1 + f)``."""
     subnormal = x < SMALLEST_NORMAL
     bits = to_bits(x * TWO_54 if subnormal else x)
     # the fraction above sqrt(2) is halved, so that f stays small

@@ -5,6 +5,8 @@ states z (n rows), the slopes of the 13 stages (13 n), the states at the end of 
 the two error estimates (2 n).
 """
 
+# mypy: disallow-untyped-defs=False
+
 from typing import Final
 
 import numpy as np

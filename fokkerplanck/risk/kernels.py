@@ -1,8 +1,20 @@
 """Compiled sweeps over parameter points and blocks of samples.
 
-A factory closes over the leaf functions of a network, which LLVM inlines. A block holds ``K`` samples, padded with copies of weight zero. Rows of a block's state are the components of
-x, then those of ξ where the system has them, then the sensitivities ``dz_a/dθ_i`` in the order
-``a m + i``.
+A factory closes over the leaf functions of a network, which LLVM inlines. A block holds ``K``
+samples, padded with copies of weight zero. Rows of a block's state are the components of x, then
+those of ξ where the system has them, then the sensitivities ``dz_a/dθ_i`` in the order
+``a m + i``, or, for the reverse route, the adjoint of each of the former and the gradient.
+
+The kernels for one risk share their arguments:
+    rows: Rows of a block's state, without those of the reverse route.
+    theta: Parameters, shape ``(P, m)``.
+    inputs: Blocks of inputs, shape ``(B, d * K)``.
+    targets: Blocks of targets, shape ``(B, d * K)``.
+    weights: Blocks of weights, shape ``(B, K)``.
+    control: Number N of layers, or tolerance of the integrator.
+    value: Result, shape ``(P,)``.
+    gradient: Result, shape ``(P, m)``; for the forward route ``(P, 0)`` leaves it out.
+    reached: Result, shape ``(P,)``: the time reached, below 1 for a blow-up.
 """
 
 import numpy as np
@@ -104,7 +116,27 @@ def add_difference(end, z, targets, weights, depth, value, gradient):
                 gradient[i, j] += 2.0 * weights[j] * change
 
 
-def resnet_risk(layer):
+@njit(**COMPILED)
+def seed_risk(z, targets, weights):
+    """Fill the adjoint of ``w |y - x|²``, and zeros for the gradient, behind the states x."""
+    block, size = weights.size, targets.size
+    z[2 * size :] = 0.0
+    for i in range(size):
+        z[size + i] = 2.0 * weights[i % block] * (z[i] - targets[i])
+
+
+@njit(**COMPILED)
+def seed_limit(z, targets, weights):
+    """Fill the adjoint of ``2 w ⟨y - x, ξ⟩``, and zeros for the gradient, behind (x, ξ)."""
+    block, size = weights.size, targets.size
+    z[4 * size :] = 0.0
+    for i in range(size):
+        weight = 2.0 * weights[i % block]
+        z[2 * size + i] = -weight * z[size + i]
+        z[3 * size + i] = weight * (targets[i] - z[i])
+
+
+def resnet_forward(layer):
     """Return the kernel of ``L_N`` and its gradient by forward sensitivities.
 
     Args:
@@ -112,22 +144,11 @@ def resnet_risk(layer):
     """
 
     @njit(**COMPILED)
-    def run(rows, theta, inputs, targets, weights, depth, value, gradient):
-        """Fill the results.
-
-        Args:
-            rows: Rows of a block's state.
-            theta: Parameters, shape ``(P, m)``.
-            inputs: Blocks of inputs, shape ``(B, d * K)``.
-            targets: Blocks of targets, shape ``(B, d * K)``.
-            weights: Blocks of weights, shape ``(B, K)``.
-            depth: Number N of layers.
-            value: Result, shape ``(P,)``.
-            gradient: Result, shape ``(P, m)``, or ``(P, 0)`` to leave it out.
-        """
-        block = weights.shape[1]
+    def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
+        block, depth = weights.shape[1], int(control)
         z = np.empty(rows * block)
         sums, lanes = np.empty((1, block)), np.empty((gradient.shape[1], block))
+        reached[:] = 1.0
         for p in range(theta.shape[0]):
             sums[:] = 0.0
             lanes[:] = 0.0
@@ -142,42 +163,87 @@ def resnet_risk(layer):
     return run
 
 
-def ode_risk(integrate):
+def resnet_reverse(layer, pull_back):
+    """Return the kernel of ``L_N`` and its gradient by back-propagation.
+
+    Long networks are cut into about sqrt(N) segments; the states at their starts are kept, and
+    those inside a segment are computed again on the way back.
+
+    Args:
+        layer: Leaf function ``layer(theta, z, h)`` of x.
+        pull_back: Leaf function of (x, λ, G) that moves λ and G through one layer.
+    """
+
+    @njit(**COMPILED)
+    def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
+        block, depth = weights.shape[1], int(control)
+        h, size, m = 1.0 / depth, rows * block, theta.shape[1]
+        length = depth if depth <= 256 else int(np.ceil(np.sqrt(depth)))
+        starts = np.empty((-(-depth // length), size))
+        states = np.empty((length, size))
+        z = np.empty(2 * size + m * block)
+        sums, lanes = np.empty((1, block)), np.empty((m, block))
+        reached[:] = 1.0
+        for p in range(theta.shape[0]):
+            sums[:] = 0.0
+            lanes[:] = 0.0
+            for b in range(weights.shape[0]):
+                x = z[:size]
+                start(inputs[b], x)
+                for i in range(depth):
+                    if i % length == 0:
+                        starts[i // length] = x
+                    layer(theta[p], x, h)
+                add_risk(x, targets[b], weights[b], sums[0], lanes[:0])
+                seed_risk(z, targets[b], weights[b])
+                for s in range(starts.shape[0] - 1, -1, -1):
+                    count = min(length, depth - s * length)
+                    x[:] = starts[s]
+                    for i in range(count):
+                        states[i] = x
+                        layer(theta[p], x, h)
+                    for i in range(count - 1, -1, -1):
+                        x[:] = states[i]
+                        pull_back(theta[p], z, h)
+                add_gradient(z[2 * size :], lanes)
+            reduce_lanes(sums, value[p : p + 1])
+            reduce_lanes(lanes, gradient[p])
+
+    return run
+
+
+@njit(**COMPILED)
+def add_gradient(rows, lanes):
+    """Add the rows of the gradient to the sums per sample."""
+    block = lanes.shape[1]
+    for i in range(lanes.shape[0]):
+        for j in range(block):
+            lanes[i, j] += rows[i * block + j]
+
+
+def ode_forward(integrate):
     """Return the kernel of ``L`` and its gradient by forward sensitivities.
 
     Args:
         integrate: Integrator of x and its sensitivities.
     """
-    return _flow_functional(integrate, add_risk)
+    return _flow_forward(integrate, add_risk)
 
 
-def depth_limit(integrate):
+def limit_forward(integrate):
     """Return the kernel of ``ℓ = 2 E⟨y - x(1), ξ(1)⟩`` and its gradient.
 
     Args:
         integrate: Integrator of (x, ξ) and their sensitivities.
     """
-    return _flow_functional(integrate, add_limit)
+    return _flow_forward(integrate, add_limit)
 
 
-def _flow_functional(integrate, add):
+def _flow_forward(integrate, add):
     """Return the kernel of a functional of the states at time 1."""
 
     @njit(**COMPILED)
-    def run(rows, theta, inputs, targets, weights, tolerance, value, gradient, reached):
-        """Fill the results.
-
-        Args:
-            rows: Rows of a block's state.
-            theta: Parameters, shape ``(P, m)``.
-            inputs: Blocks of inputs, shape ``(B, d * K)``.
-            targets: Blocks of targets, shape ``(B, d * K)``.
-            weights: Blocks of weights, shape ``(B, K)``.
-            tolerance: Local relative error of the integrator.
-            value: Result, shape ``(P,)``.
-            gradient: Result, shape ``(P, m)``, or ``(P, 0)`` to leave it out.
-            reached: Result, shape ``(P,)``: the time reached, below 1 for a blow-up.
-        """
+    def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
         block = weights.shape[1]
         work = np.empty(WORK_ROWS * rows * block)
         z = work[: rows * block]
@@ -188,9 +254,60 @@ def _flow_functional(integrate, add):
             step, reached[p] = FIRST_STEP, 1.0
             for b in range(weights.shape[0]):
                 start(inputs[b], z)
-                time, step = integrate(theta[p], work, 1.0, step, tolerance, block)
+                time, step = integrate(theta[p], work, 1.0, step, control, block)
                 reached[p] = min(reached[p], time)
                 add(z, targets[b], weights[b], sums[0], lanes)
+            reduce_lanes(sums, value[p : p + 1])
+            reduce_lanes(lanes, gradient[p])
+
+    return run
+
+
+def ode_reverse(integrate, integrate_back):
+    """Return the kernel of ``L`` and its gradient by the adjoint equation.
+
+    Args:
+        integrate: Integrator of x.
+        integrate_back: Integrator of (x, λ, G).
+    """
+    return _flow_reverse(integrate, integrate_back, add_risk, seed_risk)
+
+
+def limit_reverse(integrate, integrate_back):
+    """Return the kernel of ``ℓ = 2 E⟨y - x(1), ξ(1)⟩`` and its gradient by the adjoint equation.
+
+    Args:
+        integrate: Integrator of (x, ξ).
+        integrate_back: Integrator of (x, ξ), their adjoint and G.
+    """
+    return _flow_reverse(integrate, integrate_back, add_limit, seed_limit)
+
+
+def _flow_reverse(integrate, integrate_back, add, seed):
+    """Return the kernel of a functional of the states at time 1, whose states run back to 0."""
+
+    @njit(**COMPILED)
+    def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
+        block, m = weights.shape[1], theta.shape[1]
+        size = rows * block
+        work = np.empty(WORK_ROWS * size)
+        back = np.empty(WORK_ROWS * (2 * size + m * block))
+        z = back[: 2 * size + m * block]
+        sums, lanes = np.empty((1, block)), np.empty((m, block))
+        for p in range(theta.shape[0]):
+            sums[:] = 0.0
+            lanes[:] = 0.0
+            step, step_back, reached[p] = FIRST_STEP, FIRST_STEP, 1.0
+            for b in range(weights.shape[0]):
+                start(inputs[b], work[:size])
+                time, step = integrate(theta[p], work, 1.0, step, control, block)
+                reached[p] = min(reached[p], time)
+                z[:size] = work[:size]
+                add(z, targets[b], weights[b], sums[0], lanes[:0])
+                seed(z, targets[b], weights[b])
+                time, step_back = integrate_back(theta[p], back, -1.0, step_back, control, block)
+                reached[p] = min(reached[p], time)
+                add_gradient(z[2 * size :], lanes)
             reduce_lanes(sums, value[p : p + 1])
             reduce_lanes(lanes, gradient[p])
 

@@ -24,14 +24,26 @@ from fokkerplanck.risk.codegen import Leaf, print_module
 from fokkerplanck.risk.systems import first_order, flow
 
 RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
-    "resnet_value": ("resnet_risk", lambda f: (Leaf("layer", flow(f)),)),
-    "resnet_forward": ("resnet_risk", lambda f: (Leaf("layer", flow(f).with_sensitivities()),)),
-    "ode_value": ("ode_risk", lambda f: (Leaf("flow", flow(f)),)),
-    "ode_forward": ("ode_risk", lambda f: (Leaf("flow", flow(f).with_sensitivities()),)),
-    "limit_value": ("depth_limit", lambda f: (Leaf("flow", first_order(f)),)),
+    "resnet_value": ("resnet_forward", lambda f: (Leaf("layer", flow(f)),)),
+    "resnet_forward": ("resnet_forward", lambda f: (Leaf("layer", flow(f).with_sensitivities()),)),
+    "resnet_reverse": (
+        "resnet_reverse",
+        lambda f: (Leaf("layer", flow(f)), Leaf("layer", flow(f).pull_back())),
+    ),
+    "ode_value": ("ode_forward", lambda f: (Leaf("flow", flow(f)),)),
+    "ode_forward": ("ode_forward", lambda f: (Leaf("flow", flow(f).with_sensitivities()),)),
+    "ode_reverse": (
+        "ode_reverse",
+        lambda f: (Leaf("flow", flow(f)), Leaf("flow", flow(f).with_adjoint())),
+    ),
+    "limit_value": ("limit_forward", lambda f: (Leaf("flow", first_order(f)),)),
     "limit_forward": (
-        "depth_limit",
+        "limit_forward",
         lambda f: (Leaf("flow", first_order(f).with_sensitivities()),),
+    ),
+    "limit_reverse": (
+        "limit_reverse",
+        lambda f: (Leaf("flow", first_order(f)), Leaf("flow", first_order(f).with_adjoint())),
     ),
     "series_flow": (
         "series_flow",
@@ -41,7 +53,7 @@ RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
         "series_layers",
         lambda f: (Leaf("layer", flow(f).with_sensitivities()),),
     ),
-}  #: per kernel its driver in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
+}  #: per kernel its factory in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +131,8 @@ def _publish(path: Path, source: str) -> None:
 def _import(name: str, path: Path) -> ModuleType:
     """Import a generated module under ``name``."""
     specification = importlib.util.spec_from_file_location(name, path)
-    assert specification is not None and specification.loader is not None
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     specification.loader.exec_module(module)

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk.library import kernel
-from fokkerplanck.risk.samples import Samples, blocked
+from fokkerplanck.risk.sweep import Route, Sweep
 
 Array = npt.NDArray[np.float64]
 
-SMALLEST_TOLERANCE = 1e-14
-
-
-class RiskError(ArithmeticError):
-    """A trajectory leaves the double range."""
+SMALLEST_TOLERANCE: Final = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +22,15 @@ class ResNetRisk:
     network: Network
     data: DataMeasure
     depth: int  #: number N of layers
+    route: Route | None = None  #: gradient route; by default the faster
+    threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
         """Check the depth and that network and data fit."""
-        check_dimensions(self.network, self.data)
         check_depth(self.depth)
+        assert self._sweep is not None
 
-    @cached_property
-    def _samples(self) -> Samples:
-        return blocked(self.data)
-
-    def __call__(self, theta: Array) -> tuple[Array, Array]:
+    def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
         """Return ``L_N`` and ``∇L_N``.
 
         Args:
@@ -48,58 +42,47 @@ class ResNetRisk:
         Raises:
             RiskError: A state leaves the double range.
         """
-        theta = as_points(theta, self.network)
-        value, gradient = np.empty(len(theta)), np.empty(theta.shape)
-        run = kernel(self.network, "resnet_forward", self._samples.block)
-        rows = self.network.dimension * (1 + self.network.num_parameters)
-        run(rows, theta, *self._samples.arrays, int(self.depth), value, gradient)
-        check_finite(theta, value, gradient)
-        return value, gradient
+        return self._sweep.gradient(theta)
 
-    def value(self, theta: Array) -> Array:
+    def value(self, theta: npt.ArrayLike) -> Array:
         """Return ``L_N`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
-        theta = as_points(theta, self.network)
-        value, gradient = np.empty(len(theta)), np.empty((len(theta), 0))
-        run = kernel(self.network, "resnet_value", self._samples.block)
-        run(
-            self.network.dimension,
-            theta,
-            *self._samples.arrays,
-            int(self.depth),
-            value,
-            gradient,
-        )
-        check_finite(theta, value, gradient)
-        return value
+        return self._sweep.value(theta)
+
+    @cached_property
+    def _sweep(self) -> Sweep:
+        return Sweep(self.network, self.data, "resnet", self.depth, self.route, self.threads)
 
 
 @dataclass(frozen=True, eq=False)
 class NeuralODERisk:
-    """Data term ``L(θ) = E_μ |y - x(1; x, θ)|²`` of the Neural ODE."""
+    """Data term ``L(θ) = E_μ |y - x(1; x, θ)|²`` of the Neural ODE.
+
+    The reverse route integrates the adjoint equation together with the states back from t = 1, so
+    that its memory does not grow with the number of steps.
+    """
 
     network: Network
     data: DataMeasure
-    tolerance: float = 1e-13  #: bound for the local relative error of the integrator
+    tolerance: float = 1e-13  #: relative error of the integrator
+    route: Route | None = None  #: gradient route; by default the faster
+    threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
         """Check the tolerance and that network and data fit."""
-        check_dimensions(self.network, self.data)
         check_tolerance(self.tolerance)
+        assert self._sweep is not None
+
+    def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return ``L`` and ``∇L``; shapes and errors as :meth:`ResNetRisk.__call__`."""
+        return self._sweep.gradient(theta)
+
+    def value(self, theta: npt.ArrayLike) -> Array:
+        """Return ``L`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
+        return self._sweep.value(theta)
 
     @cached_property
-    def _samples(self) -> Samples:
-        return blocked(self.data)
-
-    def __call__(self, theta: Array) -> tuple[Array, Array]:
-        """Return ``L`` and ``∇L``; shapes and errors as :meth:`ResNetRisk.__call__`."""
-        theta = as_points(theta, self.network)
-        value, gradient, reached = np.empty(len(theta)), np.empty(theta.shape), np.empty(len(theta))
-        run = kernel(self.network, "ode_forward", self._samples.block)
-        rows = self.network.dimension * (1 + self.network.num_parameters)
-        run(rows, theta, *self._samples.arrays, self.tolerance, value, gradient, reached)
-        check_reached(theta, reached)
-        check_finite(theta, value, gradient)
-        return value, gradient
+    def _sweep(self) -> Sweep:
+        return Sweep(self.network, self.data, "ode", self.tolerance, self.route, self.threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,50 +94,31 @@ class DepthLimit:
 
     network: Network
     data: DataMeasure
-    tolerance: float = 1e-13  #: bound for the local relative error of the integrator
+    tolerance: float = 1e-13  #: relative error of the integrator
+    route: Route | None = None  #: gradient route; by default the faster
+    threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
         """Check the tolerance and that network and data fit."""
-        check_dimensions(self.network, self.data)
         check_tolerance(self.tolerance)
+        assert self._sweep is not None
+
+    def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return ``ℓ`` and ``∇ℓ``; shapes and errors as :meth:`ResNetRisk.__call__`."""
+        return self._sweep.gradient(theta)
+
+    def value(self, theta: npt.ArrayLike) -> Array:
+        """Return ``ℓ`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
+        return self._sweep.value(theta)
 
     @cached_property
-    def _samples(self) -> Samples:
-        return blocked(self.data)
-
-    def __call__(self, theta: Array) -> tuple[Array, Array]:
-        """Return ``ℓ`` and ``∇ℓ``; shapes and errors as :meth:`ResNetRisk.__call__`."""
-        theta = as_points(theta, self.network)
-        value, gradient, reached = np.empty(len(theta)), np.empty(theta.shape), np.empty(len(theta))
-        run = kernel(self.network, "limit_forward", self._samples.block)
-        rows = 2 * self.network.dimension * (1 + self.network.num_parameters)
-        run(rows, theta, *self._samples.arrays, self.tolerance, value, gradient, reached)
-        check_reached(theta, reached)
-        check_finite(theta, value, gradient)
-        return value, gradient
-
-
-def as_points(theta: npt.ArrayLike, network: Network) -> Array:
-    """Return parameters as a contiguous array of shape ``(P, m)``."""
-    points = np.ascontiguousarray(theta, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != network.num_parameters:
-        raise ValueError(
-            f"parameters must have shape (points, {network.num_parameters}), got {points.shape}"
-        )
-    return points
-
-
-def check_dimensions(network: Network, data: DataMeasure) -> None:
-    """Raise unless the states of the network are those of the data."""
-    if network.dimension != data.dimension:
-        raise ValueError(
-            f"data must have the network's dimension {network.dimension}, got {data.dimension}"
-        )
+    def _sweep(self) -> Sweep:
+        return Sweep(self.network, self.data, "limit", self.tolerance, self.route, self.threads)
 
 
 def check_depth(depth: float) -> None:
     """Raise unless ``depth`` is a whole number of layers."""
-    if isinstance(depth, bool) or depth != int(depth) or depth < 1:
+    if isinstance(depth, bool) or not np.isfinite(depth) or depth != int(depth) or depth < 1:
         raise ValueError(f"depth must be a whole number of layers, at least 1, got {depth}")
 
 
@@ -162,23 +126,3 @@ def check_tolerance(tolerance: float) -> None:
     """Raise unless the integrator can reach ``tolerance``."""
     if not SMALLEST_TOLERANCE <= tolerance <= 1e-2:
         raise ValueError(f"tolerance must be between 1e-14 and 1e-2, got {tolerance}")
-
-
-def check_finite(theta: Array, value: Array, gradient: Array) -> None:
-    """Raise where a value or a gradient is not finite."""
-    finite = np.ones(len(theta), dtype=bool)
-    for array in (value, gradient):
-        finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-    if not finite.all():
-        worst = theta[np.argmin(finite)].tolist()
-        raise RiskError(f"the network leaves the double range at theta = {worst}; cap theta")
-
-
-def check_reached(theta: Array, reached: Array) -> None:
-    """Raise where a trajectory of the Neural ODE ends before t = 1."""
-    if (reached < 1).any():
-        worst = int(np.argmin(reached))
-        raise RiskError(
-            f"the Neural ODE blows up at t = {reached[worst]:.6g} for theta = "
-            f"{theta[worst].tolist()}; cap theta"
-        )

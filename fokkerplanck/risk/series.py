@@ -11,15 +11,9 @@ import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk.library import kernel
-from fokkerplanck.risk.risks import (
-    as_points,
-    check_depth,
-    check_dimensions,
-    check_finite,
-    check_reached,
-    check_tolerance,
-)
+from fokkerplanck.risk.risks import check_depth, check_tolerance
 from fokkerplanck.risk.samples import Samples, blocked
+from fokkerplanck.risk.sweep import as_points, check_dimensions, check_finite, check_reached
 
 Array = npt.NDArray[np.float64]
 

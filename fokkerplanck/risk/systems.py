@@ -41,17 +41,29 @@ class System:
         return System(self.parameters, (*self.states, *tangents), (*self.slopes, *slopes))
 
     def with_adjoint(self) -> "System":
-        """Append the adjoint λ and the gradient γ, with ``λ' = -g_zᵀ λ`` and ``γ' = -g_θᵀ λ``.
+        """Append the adjoint λ and the gradient G, with ``λ' = -g_zᵀ λ`` and ``G' = -g_θᵀ λ``.
 
         Returns:
             A system of ``2 n + m`` states, to be integrated from t = 1 to 0.
         """
+        pulled = self.pull_back()
+        slopes = tuple(-slope for slope in pulled.slopes[self.size :])
+        return System(self.parameters, pulled.states, (*self.slopes, *slopes))
+
+    def pull_back(self) -> "System":
+        """Return the system whose Euler step moves λ and G back through one layer.
+
+        Returns:
+            A system of ``2 n + m`` states ``(z, λ, G)`` with slopes ``(0, g_zᵀ λ, g_θᵀ λ)``.
+        """
         duals = tuple(component("a", k) for k in range(self.size))
         gradient = tuple(component("g", k) for k in range(len(self.parameters)))
-        pairing = sum(a * slope for a, slope in zip(duals, self.slopes, strict=True))
-        slopes = tuple(-pairing.diff(symbol) for symbol in (*self.states, *self.parameters))
-        states = (*self.states, *duals, *gradient)
-        return System(self.parameters, states, (*self.slopes, *slopes))
+        pairing = sum(
+            (a * slope for a, slope in zip(duals, self.slopes, strict=True)), sympy.S.Zero
+        )
+        slopes = tuple(pairing.diff(symbol) for symbol in (*self.states, *self.parameters))
+        fixed = (sympy.S.Zero,) * self.size
+        return System(self.parameters, (*self.states, *duals, *gradient), (*fixed, *slopes))
 
 
 def flow(network: Network) -> System:
@@ -73,7 +85,7 @@ def first_order(network: Network) -> System:
     corrections = tuple(component("xi", a) for a in range(base.size))
     shifts = [xi - f / 2 for xi, f in zip(corrections, base.slopes, strict=True)]
     slopes = tuple(
-        sum((f.diff(x) * shift for x, shift in zip(base.states, shifts, strict=True)), sympy.S(0))
+        sum((f.diff(x) * shift for x, shift in zip(base.states, shifts, strict=True)), sympy.S.Zero)
         for f in base.slopes
     )
     return System(base.parameters, (*base.states, *corrections), (*base.slopes, *slopes))
