@@ -25,6 +25,10 @@ Array = npt.NDArray[np.float64]
 STRIDE = 5
 
 
+#: The estimate may stop at this level: below it, it is rounding.
+PLATEAU = 1e-9
+
+
 class KrylovError(RuntimeError):
     """The Krylov basis reached its largest size before the error estimate met the tolerance."""
 
@@ -40,6 +44,7 @@ class Evolution:
     basis: Array  #: orthonormal vectors, shape (num_owned, k)
     hessenberg: Array  #: the resolvent on the basis, shape (k, k)
     start_norm: float  #: norm of the start vector
+    change: float  #: largest relative change over the last steps at the requested times
     shift: float  #: s
     comm: MPI.Comm
 
@@ -56,6 +61,17 @@ class Evolution:
         coordinates = np.zeros(self.size)
         coordinates[:k] = self.start_norm * (inverse @ expm(-time * generator)[:, 0])
         return coordinates
+
+    def trajectory(self, count: int, horizon: float, size: int | None = None) -> Array:
+        """Coordinates at the times ``0, horizon/count, ..., horizon``, shape (count + 1, k)."""
+        k = self.size if size is None else size
+        inverse = np.linalg.inv(self.hessenberg[:k, :k])
+        step = expm(-horizon / count * self.shift * (inverse - np.eye(k)))
+        states = np.zeros((count + 1, self.size))
+        states[0, :k] = self.start_norm * inverse[:, 0]
+        for i in range(count):
+            states[i + 1, :k] = step @ states[i, :k]
+        return states
 
     def coefficients(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of ``u(time)``."""
@@ -78,7 +94,7 @@ def krylov_evolution(
 ) -> Evolution:
     """Grow the basis by Arnoldi steps until the error estimate at all `times` is met. Collective.
 
-    The estimate is the change of ``u(t)`` over the last steps, in the norm of the basis, relative to
+    The basis also ends where the estimate no longer falls because it is rounding. The estimate is the change of ``u(t)`` over the last steps, in the norm of the basis, relative to
     ``u(t)``; since convergence is geometric it exceeds the error.
 
     Args:
@@ -89,47 +105,82 @@ def krylov_evolution(
         shift: s > 0.
         times: where the estimate must be met.
         tolerance: relative tolerance.
-        max_size: largest number of basis vectors.
+        max_size: largest number of basis vectors, a multiple of the stride.
 
     Raises:
         KrylovError: the tolerance was not met with `max_size` vectors.
     """
-    root = np.sqrt(weights)
-    vectors = np.empty((max_size + 1, start.size))
-    hessenberg = np.zeros((max_size + 1, max_size))
-    scaled = root * start
-    norm = _norm(scaled, comm)
-    vectors[0] = scaled / norm
-    change = np.inf
-    for j in range(max_size):
-        scaled = root * resolvent(vectors[j] / root)
-        for _ in range(2):
-            overlap = comm.allreduce(vectors[: j + 1] @ scaled)
-            hessenberg[: j + 1, j] += overlap
-            scaled -= overlap @ vectors[: j + 1]
-        hessenberg[j + 1, j] = _norm(scaled, comm)
-        k = j + 1
-        invariant = hessenberg[k, j] <= 1e-15 * abs(hessenberg[0, 0])
-        if invariant or (k % STRIDE == 0 and k > STRIDE):
-            basis = (vectors[:k] / root).T
-            evolution = Evolution(basis, hessenberg[:k, :k], norm, shift, comm)
-            change = 0.0 if invariant else max(_change(evolution, t) for t in times)
-            if change <= tolerance:
-                return evolution
-        vectors[k] = scaled / hessenberg[k, j]
+    arnoldi = _Arnoldi(resolvent, start, weights, comm, max_size)
+    changes = [np.inf]
+    while arnoldi.size < max_size:
+        arnoldi.extend(STRIDE)
+        change = arnoldi.change(shift, times)
+        settled = change < PLATEAU and change > 0.5 * min(changes)
+        if change <= tolerance or settled:
+            return arnoldi.evolution(shift, change)
+        changes.append(change)
     raise KrylovError(
-        f"Krylov basis of {max_size} vectors reached a relative change of {change:.1e} at "
+        f"Krylov basis of {max_size} vectors reached a relative change of {changes[-1]:.1e} at "
         f"t = {min(times):g}..{max(times):g}, asked {tolerance:.1e}; "
         "try a shorter horizon or a finer mesh"
     )
 
 
+class _Arnoldi:
+    """A growing orthonormal basis, in variables scaled to the Euclidean inner product."""
+
+    def __init__(
+        self,
+        resolvent: Callable[[Array], Array],
+        start: Array,
+        weights: Array,
+        comm: MPI.Comm,
+        max_size: int,
+    ) -> None:
+        """Begin with the start vector alone. Collective."""
+        self._resolvent, self._comm = resolvent, comm
+        self._root = np.sqrt(weights)
+        self._vectors = np.empty((max_size + 1, start.size))
+        self._hessenberg = np.zeros((max_size + 1, max_size))
+        self._start_norm = self._norm(self._root * start)
+        self._vectors[0] = self._root * start / self._start_norm
+        self.size = 0
+
+    def extend(self, steps: int) -> None:
+        """Add `steps` vectors, orthogonalised twice. Collective."""
+        for j in range(self.size, self.size + steps):
+            vector = self._root * self._resolvent(self._vectors[j] / self._root)
+            for _ in range(2):
+                overlap = self._comm.allreduce(self._vectors[: j + 1] @ vector)
+                self._hessenberg[: j + 1, j] += overlap
+                vector -= overlap @ self._vectors[: j + 1]
+            length = self._norm(vector)
+            self._hessenberg[j + 1, j] = length
+            # A vanishing vector ends an invariant space; later columns decouple from it.
+            self._vectors[j + 1] = vector / length if length > 0.0 else 0.0
+            self._hessenberg[j, j] += float(not self._hessenberg[: j + 2, j].any())
+        self.size += steps
+
+    def evolution(self, shift: float, change: float) -> Evolution:
+        """The dense output on the present basis."""
+        k = self.size
+        basis = (self._vectors[:k] / self._root).T
+        return Evolution(
+            basis, self._hessenberg[:k, :k], self._start_norm, change, shift, self._comm
+        )
+
+    def change(self, shift: float, times: Sequence[float]) -> float:
+        """Largest relative change of ``u(t)`` over the last steps, in the norm of the basis."""
+        if self.size <= STRIDE:
+            return np.inf
+        evolution = self.evolution(shift, np.inf)
+        return max(_change(evolution, time) for time in times)
+
+    def _norm(self, vector: Array) -> float:
+        return float(np.sqrt(self._comm.allreduce(float(vector @ vector))))
+
+
 def _change(evolution: Evolution, time: float) -> float:
-    """Relative change of ``u(time)`` over the last steps, in the norm of the basis."""
     now = evolution.reduced(time)
     before = evolution.reduced(time, evolution.size - STRIDE)
     return float(np.linalg.norm(now - before) / np.linalg.norm(now))
-
-
-def _norm(scaled: Array, comm: MPI.Comm) -> float:
-    return float(np.sqrt(comm.allreduce(float(scaled @ scaled))))

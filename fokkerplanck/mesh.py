@@ -151,7 +151,7 @@ class Recipe:
             "Lagrange", cell_type.name, degree, variant, shape=(reference.shape[1],)
         )
         mesh = dolfinx.mesh.create_mesh(comm, cells, ufl.Mesh(element), points)
-        corners = mesh.geometry.x[mesh.geometry.dofmap][..., : mesh.geometry.dim]
+        corners = mesh.geometry.x[mesh.geometry.dofmaps[0]][..., : mesh.geometry.dim]
         middle = np.linalg.norm(corners, axis=2).mean(axis=1)
         return Domain(mesh, self, self.annuli.region(middle))
 

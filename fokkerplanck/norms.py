@@ -24,7 +24,7 @@ class RegionalNorm:
 
 
 def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> RegionalNorm:
-    """``∫ exp(log_weight) |z|`` per region of the domain. One reduction for all. Collective.
+    """``∫ exp(log_weight) |z|`` per region of the domain. Collective.
 
     Args:
         space: the space of z; its Gauss rule determines the polynomials in every cell.
@@ -35,16 +35,20 @@ def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> Regiona
     cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
     errors = np.zeros_like(cells)
     regions = space.domain.regions[: len(cells)]
-    count = space.domain.annuli.count + 2
-    plain = _reduce(regions, cells, count, space)
-    changing = np.flatnonzero(sign_changes(space, coefficients, z))
-    tolerance = _RELATIVE * plain[regions] / _reduce(regions, np.ones_like(cells), count, space)[regions]
+    tolerance = _RELATIVE * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
     phi = log_weight + np.log(space.geometry.determinants)
-    for cell in changing:
+    for cell in np.flatnonzero(sign_changes(space, coefficients, z)):
         cells[cell], errors[cell] = _resolve(space, z[cell], phi[cell], tolerance[cell])
-    return RegionalNorm(
-        _reduce(regions, cells, count, space), _reduce(regions, errors, count, space)
-    )
+    return RegionalNorm(_reduce(space, cells), _reduce(space, errors))
+
+
+def regional_sums(space: Space, values: Array) -> Array:
+    """Integrals per region of a function with values (C, q) at the Gauss points. Collective.
+
+    Returns:
+        Shape (count + 2,): core, annuli, beyond the last annulus.
+    """
+    return _reduce(space, np.sum(space.weights * values, axis=1))
 
 
 def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDArray[np.bool_]:
@@ -67,8 +71,10 @@ def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[floa
     return value, error
 
 
-def _reduce(regions: npt.NDArray[np.int32], cells: Array, count: int, space: Space) -> Array:
+def _reduce(space: Space, cells: Array) -> Array:
     """Sum over the cells of each region. Collective."""
-    local = np.bincount(regions, weights=cells, minlength=count)
-    space.domain.comm.Allreduce(MPI.IN_PLACE, local, op=MPI.SUM)
+    domain = space.domain
+    regions = domain.regions[: len(cells)]
+    local = np.bincount(regions, weights=cells, minlength=domain.annuli.count + 2)
+    domain.comm.Allreduce(MPI.IN_PLACE, local, op=MPI.SUM)
     return local

@@ -28,7 +28,7 @@ def geometry_at(domain: Domain, reference: Array) -> Geometry:
     """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
     mesh = domain.mesh
     m = domain.dimension
-    cells = mesh.geometry.dofmap[: domain.num_owned_cells]
+    cells = mesh.geometry.dofmaps[0][: domain.num_owned_cells]
     nodes = mesh.geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
     element = mesh.ufl_domain().ufl_coordinate_element()._sub_element
     table = element.tabulate(1, reference)
@@ -130,6 +130,17 @@ class Space:
         """Basis functions at the Gauss points, shape (q, num_basis)."""
         return self.table(self.rule[0])
 
+    def gauss_interpolation(self, reference: Array) -> Array:
+        """Matrix (P, q) from values at the Gauss points to those at reference points (P, m)."""
+        order, nodes, _, barycentric = self.tensor_rule
+        factors = [lagrange_basis(column, nodes, barycentric) for column in reference.T]
+        product = factors[0]
+        for factor in factors[1:]:
+            product = np.einsum("pi,pj->pij", product, factor).reshape(len(reference), -1)
+        matrix = np.empty_like(product)
+        matrix[:, order] = product
+        return matrix
+
     def with_ghosts(self, owned: Array) -> Array:
         """Local coefficients, ghosts too, from the owned ones of shape (num_owned,). Collective."""
         function = fem.Function(self.functions)
@@ -168,6 +179,15 @@ class Space:
     def integrate(self, values: Array) -> float:
         """Integral of a function with values (C, q) at the Gauss points. Collective."""
         return float(self.domain.comm.allreduce(np.sum(self.weights * values)))
+
+
+def lagrange_basis(x: Array, nodes: Array, barycentric: Array) -> Array:
+    """Lagrange polynomials of `nodes` at x of shape (P,), shape (P, n)."""
+    gaps = x[:, None] - nodes
+    exact = gaps == 0.0
+    terms = barycentric / np.where(exact, 1.0, gaps)
+    basis = terms / terms.sum(axis=1, keepdims=True)
+    return np.where(exact.any(axis=1, keepdims=True), exact.astype(np.float64), basis)
 
 
 def barycentric_weights(nodes: Array) -> Array:

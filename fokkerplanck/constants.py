@@ -1,0 +1,93 @@
+"""Explicit a-priori constants of the bounds (A)–(C), and the checks that measured values obey them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+from scipy.special import gammaincc
+
+from fokkerplanck.level import Level
+
+Array = npt.NDArray[np.float64]
+
+#: Suprema are maxima over the Gauss points, enlarged by this factor.
+MARGIN = 1.02
+
+
+@dataclass(frozen=True)
+class ExplicitConstants:
+    """Constants c with ``N·(left side) <= c ‖p_0‖_2`` at one depth.
+
+    The energy estimate of the difference equation with weight ``e^{V_N/D}`` gives, for D < 2,
+
+        (C) <= N⁻¹ C_1 √(T/2D) e^{C_0/(2DN)} e^{sup V/(2D)} (∫ e^{−(1/D − 1/2)γH})^{1/2} ‖p_0‖_2
+
+    with ``C_0 = sup|E_N|``, ``C_1 = sup|∇E_N|`` and sup V over the support of p_0. (A) and (B)
+    follow with the factors ``sup |θ|e^{−γH/4}`` and ``sup V e^{−γH/4}``; (B) has C_0 more.
+    """
+
+    density_l1: float  #: for (C), and so for each region of (D)
+    mean: float  #: for (A)
+    risk: float  #: for (B)
+
+
+def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
+    """Evaluate the constants for one depth. Collective.
+
+    The sharp limit obeys the same bounds with ``1/N = 0`` in the exponent.
+    """
+    problem, tables = level.problem, level.tables
+    D = problem.diffusion
+    inside = problem.initial(level.space.points.reshape(-1, problem.initial.dimension)) > 0.0
+    C_0 = MARGIN * _largest(level, np.abs(tables.differences[depth]))
+    C_1 = MARGIN * _largest(level, np.linalg.norm(tables.gradients[depth], axis=2))
+    height = MARGIN * _largest(
+        level, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
+    )
+    growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
+    weight = math.sqrt(_penalty_integral(level, 1.0 / D - 0.5))
+    density = C_1 * math.sqrt(problem.horizon / (2.0 * D)) * math.exp(growth) * weight
+    decay = np.exp(-level.log_bound_weight)
+    far = MARGIN * _largest(level, np.linalg.norm(level.space.points, axis=2) * decay)
+    high = MARGIN * _largest(level, np.abs(tables.potential) * decay)
+    return ExplicitConstants(
+        density_l1=density,
+        mean=far * density,
+        risk=high * density + C_0 / problem.initial.l2_norm,
+    )
+
+
+def _largest(level: Level, values: Array) -> float:
+    """Maximum over the Gauss points of all ranks. Collective."""
+    local = float(np.max(values, initial=0.0))
+    return float(level.space.domain.comm.allreduce(local, op=MPI.MAX))
+
+
+def _penalty_integral(level: Level, rate: float) -> float:
+    """Upper bound of ``∫ e^{−rate·γH}`` over ``R^m``. Collective.
+
+    Over the ball it is integrated; outside, H is convex, so along each ray it lies above the
+    straight line through its values at the centre and at the sphere.
+    """
+    penalty, space = level.problem.penalty, level.space
+    m, radius = space.domain.dimension, space.domain.recipe.radius
+    scale = rate * penalty.gamma
+    inner = space.integrate(np.exp(-4.0 * rate * level.log_bound_weight))
+    center = float(penalty(np.zeros((1, m)))[0])
+    rim = _smallest_on_sphere(penalty, m, radius)
+    slope = scale * (rim - center) / radius
+    assert slope > 0.0, "H must grow towards the boundary"
+    area = 2.0 * math.pi ** (m / 2) / math.gamma(m / 2)
+    tail = math.gamma(m) * float(gammaincc(m, slope * radius)) / slope**m
+    return inner + area * math.exp(-scale * center) * tail
+
+
+def _smallest_on_sphere(penalty: Callable[[Array], Array], m: int, radius: float) -> float:
+    if m == 1:
+        return float(np.min(penalty(np.array([[-radius], [radius]]))))
+    angles = np.linspace(0.0, 2.0 * np.pi, 721)
+    circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return float(np.min(penalty(circle))) / MARGIN

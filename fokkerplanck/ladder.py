@@ -1,0 +1,106 @@
+"""The resolutions that a study climbs until its numbers are as accurate as asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mpi4py import MPI
+
+from fokkerplanck.level import Level, Problem, Tables, gauss_space
+from fokkerplanck.mesh import Domain
+from fokkerplanck.potential import NetworkPotential
+from fokkerplanck.progress import Progress
+from fokkerplanck.resolution import Surroundings, choose_recipe, outer_radius
+from fokkerplanck.risk import RiskError
+from fokkerplanck.space import Space
+from fokkerplanck.study import Study, StudyError
+from fokkerplanck.study.messages import blame
+
+#: Resolutions in turn: degree of the elements and refinement of the mesh.
+RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
+
+#: Unknowns beyond which the resolution is not raised.
+MAX_UNKNOWNS = 150_000
+
+#: Shift of the Krylov space, in units of 1/T.
+SHIFT = 20.0
+
+
+class Ladder:
+    """Pairs of a fine level and its coarser companion, each finer than the last."""
+
+    def __init__(self, study: Study, comm: MPI.Comm, progress: Progress) -> None:
+        """Stand before the first rung. Collective."""
+        self._study, self._comm, self._progress = study, comm, progress
+        self._potential = NetworkPotential(study.network, study.data, study.cap, study.penalty)
+        self._problem = Problem(study.penalty, study.initial, study.diffusion, study.horizon)
+        self._around = Surroundings(
+            study.annuli, study.initial, study.diffusion, study.horizon, study.cap.breaks
+        )
+        self._radius = outer_radius(
+            study.penalty, study.penalty.gamma, self._around, study.tolerance
+        )
+        self._rungs = list(RESOLUTIONS[_first_rung(study.tolerance) :])
+        self._lowest = self._rungs[0][0] - 2
+        self._has_climbed = False
+
+    def climb(self) -> tuple[Level, Level] | None:
+        """The next pair, or None at the top. Collective.
+
+        Raises:
+            StudyError: the potential cannot be computed on the ball, or leaves double range.
+        """
+        if not self._rungs:
+            return None
+        degree, refinement = self._rungs[0]
+        with self._progress.stage("mesh"):
+            domain = self._domain(refinement)
+            space = gauss_space(domain, degree)
+        if space.num_unknowns > MAX_UNKNOWNS and self._has_climbed:
+            return None
+        del self._rungs[0]
+        self._has_climbed = True
+        with self._progress.stage("risk"), blame("annuli"):
+            fine = self._level(space)
+            coarse = fine.coarser()
+            # Both check the range of the potential, here where the study can be blamed.
+            _ = fine.exact, coarse.exact
+        return fine, coarse
+
+    def _domain(self, refinement: float) -> Domain:
+        tolerance = self._study.tolerance
+        with _refusing_blow_up():
+            recipe = choose_recipe(
+                self._potential, self._around, self._radius, self._lowest, tolerance, refinement
+            )
+        return recipe.build(self._comm)
+
+    def _level(self, space: Space) -> Level:
+        """Tabulate all potentials at the Gauss points."""
+        points = space.points
+        cells, count, m = points.shape
+        with _refusing_blow_up():
+            table = self._potential.tabulate(
+                points.reshape(-1, m), self._study.depths, self._comm
+            )
+        tables = Tables(
+            table.value.reshape(cells, count),
+            {N: values.reshape(cells, count) for N, values in table.difference.items()},
+            {N: values.reshape(points.shape) for N, values in table.difference_gradient.items()},
+            {N: float(error) for N, error in table.error.items()},
+        )
+        shift, tolerance = SHIFT / self._study.horizon, 0.1 * self._study.tolerance
+        return Level(self._problem, space, tables, shift, tolerance)
+
+
+def _first_rung(tolerance: float) -> int:
+    """Index of the resolution to begin with: higher degrees pay where more digits are asked."""
+    return 0 if tolerance > 3e-5 else 1 if tolerance > 3e-7 else 2
+
+
+@contextmanager
+def _refusing_blow_up() -> Iterator[None]:
+    """Blame the study for trajectories that leave the double range."""
+    try:
+        yield
+    except RiskError as error:
+        raise StudyError(f"[network] {error}") from error

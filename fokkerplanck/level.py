@@ -1,0 +1,146 @@
+"""One discretisation of a verification problem: tables, propagators and the solutions per depth."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fokkerplanck.difference import DifferenceEvolution, Propagator, evolve_difference
+from fokkerplanck.initial import InitialDensity
+from fokkerplanck.mesh import Domain
+from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.space import Space
+from fokkerplanck.start import initial_load
+
+Array = npt.NDArray[np.float64]
+
+#: Gauss points per direction beyond the degree.
+GAUSS_SURPLUS = 3
+
+
+class Weight(Protocol):
+    """The penalty H with its factor γ."""
+
+    @property
+    def gamma(self) -> float:
+        """Factor γ > 0."""
+        ...
+
+    def __call__(self, theta: Array) -> Array:
+        """H at points of shape (P, m)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The potentials at the Gauss points of one space.
+
+    With ``E_N = N(V − V_N)``, and ``E_inf = ℓ`` its limit, the potential of depth N is
+    ``V_N = V − E_N/N``.
+    """
+
+    potential: Array  #: V, shape (C, q)
+    differences: dict[float, Array]  #: E_N per depth, shape (C, q)
+    gradients: dict[float, Array]  #: ∇E_N per depth, shape (C, q, m)
+    errors: dict[float, float]  #: estimated relative error of E_N per depth
+
+    def perturbed(self, depth: float) -> Array:
+        """V_N at the Gauss points."""
+        if math.isinf(depth):
+            return self.potential
+        return self.potential - self.differences[depth] / depth
+
+    def interpolated(self, matrix: Array) -> "Tables":
+        """The tables at other points of the same cells, by an interpolation matrix (P, q)."""
+        return Tables(
+            self.potential @ matrix.T,
+            {depth: values @ matrix.T for depth, values in self.differences.items()},
+            {depth: matrix @ values for depth, values in self.gradients.items()},
+            self.errors,
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is solved, whatever the discretisation."""
+
+    penalty: Weight
+    initial: InitialDensity
+    diffusion: float  #: D
+    horizon: float  #: T
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """Where the Krylov error estimates must be met."""
+        return (self.horizon / 4, self.horizon)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A Galerkin space with the tables of all potentials on it."""
+
+    problem: Problem
+    space: Space
+    tables: Tables
+    shift: float  #: of the shift-and-invert Krylov space
+    tolerance: float  #: of the Krylov error estimate
+
+    @cached_property
+    def exact(self) -> Propagator:
+        """Propagator of V. Collective at first use."""
+        return self._propagator(self.tables.potential)
+
+    @cached_property
+    def load(self) -> Array:
+        """Load vector of p_0. Collective at first use."""
+        return initial_load(self.space, self.problem.initial)
+
+    @cached_property
+    def log_bound_weight(self) -> Array:
+        """``γH/4`` at the Gauss points, shape (C, q)."""
+        points = self.space.points
+        values = self.problem.penalty(points.reshape(-1, points.shape[-1]))
+        return 0.25 * self.problem.penalty.gamma * values.reshape(points.shape[:2])
+
+    def solve(self, depth: float) -> DifferenceEvolution:
+        """Solve for ``p^N`` and ``N(p − p^N)``, or for p and q at infinite depth. Collective."""
+        limit = math.isinf(depth)
+        return evolve_difference(
+            self.exact if limit else self._propagator(self.tables.perturbed(depth)),
+            self.exact,
+            self.tables.gradients[depth],
+            self.load,
+            self.problem.times,
+            self.tolerance,
+        )
+
+    def coarser(self) -> "Level":
+        """The companion of lower degree, other shift and looser tolerance.
+
+        The two have nothing in common but the mesh, so their distance estimates the error of the
+        companion.
+        """
+        space = Space(
+            self.space.domain, self.space.degree - 2, self.space.degree - 2 + GAUSS_SURPLUS
+        )
+        matrix = self.space.gauss_interpolation(space.rule[0])
+        return Level(
+            self.problem,
+            space,
+            self.tables.interpolated(matrix),
+            1.3 * self.shift,
+            3.0 * self.tolerance,
+        )
+
+    def _propagator(self, potential: Array) -> Propagator:
+        return Propagator(
+            GibbsOperator(self.space, potential, self.problem.diffusion), self.shift
+        )
+
+
+def gauss_space(domain: Domain, degree: int) -> Space:
+    """The space of a degree with the number of Gauss points that it wants."""
+    return Space(domain, degree, degree + GAUSS_SURPLUS)
