@@ -48,7 +48,8 @@ $(VENV)/.installed-test: pyproject.toml $(VENV)/.created
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.created:
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.12 or later (with venv) found on the PATH or under pyenv; install one or pass PYTHON=/path/to/python" >&2; exit 1; }
+	$(if $(PYTHON),,$(error no Python 3.12 or later (with venv) on the PATH or under pyenv; \
+		install one, or pass PYTHON=/path/to/python))
 	"$(PYTHON)" -m venv --clear $(VENV)
 	touch $@
 
