@@ -24,6 +24,7 @@ from fokkerplanck.results import Table
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.messages import one_line
 from fokkerplanck.study.study import DEFAULT
+from fokkerplanck.verification import run
 
 
 def main() -> None:
@@ -88,8 +89,6 @@ def verify(study: str, out: str, settings: tuple[str, ...]) -> int:
         return loaded
 
     loaded = _on_rank_0(comm, prepare)
-    from fokkerplanck.verification import run
-
     with TerminalProgress() if comm.rank == 0 else Progress() as progress:
         table = run(loaded, comm, progress)
     _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds))

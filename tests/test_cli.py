@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -45,12 +44,7 @@ def run(monkeypatch, capsys, tmp_path):
 def driver(monkeypatch):
     """Replace the driver of `verify`."""
 
-    def replace(action) -> None:
-        module = types.ModuleType("fokkerplanck.verification")
-        module.run = action  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "fokkerplanck.verification", module)
-
-    return replace
+    return lambda action: monkeypatch.setattr(cli, "run", action)
 
 
 def root() -> bool:
