@@ -1,0 +1,146 @@
+"""The load vector ``∫ p_0 φ_i`` of an initial density, to rounding.
+
+The density starts from its exact integrals against the basis functions; interpolation in the space
+would cost digits, because a compact `p_0` is not analytic at its edge. Cells are bisected until Gauss
+rules with more and with fewer points agree; where the edge cuts a box, the rule is fitted to it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from fokkerplanck.boxrule import NO_AXIS, Boxes, Sphere, cut_rule, whole_rule
+from fokkerplanck.cellmap import CellMap
+from fokkerplanck.initial import InitialDensity
+from fokkerplanck.space import Space
+
+Array = npt.NDArray[np.float64]
+
+#: A box is accepted when fewer points change its integrals by less than this part of its volume
+#: times the largest density in it, ...
+_RELATIVE = 1e-13
+
+#: ... or by less than this part of the whole mass.
+_ABSOLUTE = 1e-20
+
+#: A cell is bisected at most this often.
+_MAX_LEVEL = 24
+
+#: Boxes that are integrated at once.
+_CHUNK = 256
+
+#: Largest mass of p_0 that the domain may miss.
+_LARGEST_LOSS = 1e-10
+
+
+def initial_load(space: Space, initial: InitialDensity) -> Array:
+    """Load vector ``∫ p_0 φ_i``, scaled so that its sum, the mass, is 1. Collective.
+
+    Args:
+        space: the Galerkin space.
+        initial: the initial density.
+
+    Returns:
+        Owned entries, shape (num_owned,).
+
+    Raises:
+        ValueError: the dimensions differ, or the domain does not hold the support.
+    """
+    domain = space.domain
+    if initial.dimension != domain.dimension:
+        raise ValueError(
+            f"initial center must have {domain.dimension} coordinates, as the mesh has, "
+            f"got {initial.dimension}"
+        )
+    local = _CellIntegrals(space, initial).compute()
+    mass = float(domain.comm.allreduce(float(local.sum())))
+    if not abs(mass - 1.0) < _LARGEST_LOSS:
+        raise ValueError(
+            f"initial density must lie inside the mesh of radius {domain.recipe.radius:g}, but "
+            f"{1.0 - mass:.1e} of its mass does not (outer radius {initial.outer_radius:g}); "
+            "enlarge the mesh or shrink the initial radius"
+        )
+    return space.assemble(local / mass)
+
+
+@dataclass(frozen=True)
+class _CellIntegrals:
+    """``∫ p_0 φ_i`` over each owned cell by adaptive bisection."""
+
+    space: Space
+    initial: InitialDensity
+
+    @cached_property
+    def _map(self) -> CellMap:
+        return CellMap(self.space.domain)
+
+    @cached_property
+    def _edge(self) -> Sphere:
+        return Sphere(self._map, np.asarray(self.initial.center), self.initial.support_radius)
+
+    @cached_property
+    def _orders(self) -> tuple[tuple[int, ...], ...]:
+        """Gauss points per axis: of the integrals, then of their check on each axis in turn."""
+        m, low = self.space.domain.dimension, self.space.gauss
+        fine = (low + 4,) * m
+        return (fine, *((*fine[:axis], low, *fine[axis + 1 :]) for axis in range(m)))
+
+    def compute(self) -> Array:
+        """Integrals of the owned cells, shape (C, num_basis)."""
+        m = self.space.domain.dimension
+        cells = np.arange(self.space.domain.num_owned_cells)
+        boxes = Boxes(cells, np.zeros((len(cells), m)), np.ones((len(cells), m)))
+        total = np.zeros((len(cells), self.space.basis.shape[1]))
+        waiting = [(0, part) for part in boxes.chunks(_CHUNK)]
+        while waiting:
+            level, boxes = waiting.pop()
+            values, errors = self._evaluate(boxes, level)
+            done = np.all(errors <= 1.0, axis=1) | (level == _MAX_LEVEL)
+            np.add.at(total, boxes.cells[done], values[done])
+            halves = boxes[~done].halves(np.argmax(errors[~done], axis=1))
+            waiting += [(level + 1, part) for part in halves.chunks(_CHUNK)]
+        return total
+
+    def _evaluate(self, boxes: Boxes, level: int) -> tuple[Array, Array]:
+        """Integrals over boxes, shape (B, num_basis), and errors on each axis, (B, m).
+
+        The errors are relative to what a box may contribute, and to the tolerance.
+        """
+        m = self.space.domain.dimension
+        values = np.zeros((len(boxes), self.space.basis.shape[1]))
+        errors = np.zeros((len(boxes), m))
+        inside, axis = self._edge.place(boxes)
+        for direction in (None, *range(m)):
+            part = np.flatnonzero(inside if direction is None else axis == direction)
+            if len(part):
+                runs = [self._integrate(boxes[part], direction, n) for n in self._orders]
+                (values[part], largest), checks = runs[0], runs[1:]
+                gaps = [np.abs(values[part] - other).sum(axis=1) for other, _ in checks]
+                errors[part] = np.stack(gaps, axis=1) / (_RELATIVE * largest + _ABSOLUTE)[:, None]
+        # Where the sphere is no graph over an axis, the box must be split.
+        errors[axis == NO_AXIS, level % m] = np.inf
+        return values, errors
+
+    def _integrate(
+        self, boxes: Boxes, direction: int | None, counts: tuple[int, ...]
+    ) -> tuple[Array, Array]:
+        """``∫ p_0 φ_i`` by the rule with these numbers of Gauss points.
+
+        Returns:
+            Integrals of shape (B, num_basis), and the largest ``p_0`` times volume per box, (B,).
+        """
+        if direction is None:
+            rule = whole_rule(boxes, counts)
+        else:
+            rule = cut_rule(boxes, direction, self._edge, counts)
+        points, jacobians = self._map(boxes.cells[rule.box], rule.points)
+        density = self.initial(points) * np.abs(np.linalg.det(jacobians))
+        largest = np.zeros(len(boxes))
+        np.maximum.at(largest, rule.box, density)
+        largest *= np.prod(boxes.high - boxes.low, axis=1)
+        entries = (density * rule.weights, (rule.box, np.arange(len(rule.box))))
+        sums = csr_array(entries, shape=(len(boxes), len(rule.box)))
+        return np.asarray(sums @ self.space.table(rule.points)), largest
