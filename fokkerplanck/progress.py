@@ -4,13 +4,15 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import Any, Self, TextIO
+from typing import Any, Final, Self, TextIO
 
 import rich.progress
 from numba.core import event
 from rich.console import Console
 
-COMPILING = "compiling kernels; later runs take them from a cache"
+#: Seconds between lines where there is no terminal, as behind mpirun.
+QUIET: Final = 15.0
+COMPILING: Final = "compiling kernels; later runs take them from a cache"
 
 
 class Progress:
@@ -47,14 +49,16 @@ class Progress:
 
 
 class TerminalProgress(Progress):
-    """Shows the stage and a bar on a terminal; elsewhere only what takes long at the first run.
+    """Shows the stage and a bar on a terminal; elsewhere a line now and then in a long run.
 
     Use as a context manager, on one rank.
     """
 
-    def __init__(self, file: TextIO | None = None) -> None:
-        """Write to a file, by default to stderr."""
+    def __init__(self, file: TextIO | None = None, quiet: float = QUIET) -> None:
+        """Write to a file, by default to stderr, with a line at most every `quiet` seconds."""
         super().__init__()
+        self._quiet = quiet
+        self._start = self._last = time.perf_counter()
         self._console = Console(file=file or sys.stderr, highlight=False)
         self._display = rich.progress.Progress(
             rich.progress.SpinnerColumn(),
@@ -83,6 +87,7 @@ class TerminalProgress(Progress):
     def stage(self, name: str) -> Iterator[None]:
         """Measure the body and show its name."""
         with super().stage(name):
+            self._say_now_and_then(name)
             task = self._display.add_task(name, total=None)
             try:
                 yield
@@ -94,15 +99,23 @@ class TerminalProgress(Progress):
         total = len(items) if isinstance(items, Sized) else None
         task = self._display.add_task(description, total=total)
         try:
-            for item in items:
+            for count, item in enumerate(items, 1):
                 yield item
                 self._display.advance(task)
+                self._say_now_and_then(f"{description}, {count} of {total or '?'} done")
         finally:
             self._display.remove_task(task)
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
         self._console.print(f"fokkerplanck: {text}", markup=False, soft_wrap=True)
+
+    def _say_now_and_then(self, text: str) -> None:
+        """Write a line if there is no bar to look at and the last line is long ago."""
+        now = time.perf_counter()
+        if not self._console.is_terminal and now - self._last > self._quiet:
+            self._last = now
+            self.note(f"after {now - self._start:.0f} s: {text}")
 
 
 class _FirstCompilation(event.Listener):

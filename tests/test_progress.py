@@ -41,6 +41,16 @@ def test_without_a_terminal_only_notes_are_written():
     assert file.getvalue() == "fokkerplanck: a [line]\n"
 
 
+def test_without_a_terminal_a_long_run_writes_a_line_now_and_then():
+    file = io.StringIO()
+    with TerminalProgress(file, quiet=0.0) as progress:
+        for _ in progress.track([8, 16], "depths"):
+            with progress.stage("solve"):
+                pass
+    lines = [line.split(" s: ")[1] for line in file.getvalue().splitlines()]
+    assert lines == ["solve", "depths, 1 of 2 done", "solve", "depths, 2 of 2 done"]
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_first_compilation_is_told_once():
     @numba.njit
