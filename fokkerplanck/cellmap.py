@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import basix
 import numpy as np
 import numpy.typing as npt
 
@@ -26,10 +27,18 @@ class CellMap:
         m = self.domain.dimension
         return geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
 
+    @property
+    def _element(self) -> basix.finite_element.FiniteElement:
+        return self.domain.mesh.ufl_domain().ufl_coordinate_element()._sub_element.basix_element
+
+    @property
+    def reference_nodes(self) -> Array:
+        """Reference coordinates of the geometry nodes, shape (n, m)."""
+        return self._element.points
+
     def table(self, order: int, reference: Array) -> Array:
         """Coordinate basis functions and derivatives up to `order`, shape (1 or 1 + m, P, n)."""
-        element = self.domain.mesh.ufl_domain().ufl_coordinate_element()._sub_element
-        return element.basix_element.tabulate(order, reference)[..., 0]
+        return self._element.tabulate(order, reference)[..., 0]
 
     def points(self, cells: Indices, reference: Array) -> Array:
         """Images of reference points (P, m), each in its own cell (P,), shape (P, m)."""

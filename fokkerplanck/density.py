@@ -1,0 +1,196 @@
+"""A probability density: values, integrals, moments, current, marginals and samples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from fokkerplanck.cellmap import CellMap
+from fokkerplanck.lines import line_rule
+from fokkerplanck.locate import Location, locate
+from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.sampling import draw
+from fokkerplanck.space import Space
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+#: Points that are evaluated at once.
+_CHUNK = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The density ``p = π u`` with ``π = exp(−(V − min V)/D)`` and u in a Galerkin space.
+
+    Inside a cell ``ln π`` is the polynomial through its values at the Gauss points, so that p is
+    known everywhere, whatever the potential was given by. Coefficients are distributed over ranks;
+    every result is the same on all ranks.
+    """
+
+    operator: GibbsOperator
+    coefficients: Array  #: owned coefficients of u, shape (num_owned,)
+
+    @property
+    def space(self) -> Space:
+        """The space of u."""
+        return self.operator.space
+
+    @property
+    def dimension(self) -> int:
+        """Number of parameters m."""
+        return self.space.domain.dimension
+
+    @cached_property
+    def at_gauss(self) -> Array:
+        """p at the Gauss points of the owned cells, shape (C, q). Collective at first use."""
+        return self.operator.gibbs * self.space.evaluate(self.coefficients)
+
+    def __call__(self, points: npt.ArrayLike) -> Array:
+        """Values (P,) at points of shape (P, m), the same on every rank. Collective.
+
+        They are 0 outside the domain.
+        """
+        return self._scattered(np.asarray(points, dtype=np.float64), self.in_cells, ())
+
+    def current(self, points: npt.ArrayLike) -> Array:
+        """Probability current ``J = −(D∇p + p∇V) = −D π ∇u``. Collective.
+
+        Args:
+            points: shape (P, m), the same on every rank.
+
+        Returns:
+            Shape (P, m); 0 outside the domain.
+        """
+        at = np.asarray(points, dtype=np.float64)
+        return self._scattered(at, self._current_in_cells, (self.dimension,))
+
+    def expectation(self, function: Callable[[Array], npt.ArrayLike]) -> Array:
+        """``∫ f p`` by the Gauss rule. Collective.
+
+        Args:
+            function: f, maps points (P, m) to values (P,) or (P, k); P is 0 on a rank without cells.
+
+        Returns:
+            Scalar or shape (k,).
+        """
+        values = np.asarray(function(self.space.points.reshape(-1, self.dimension)))
+        local = (self.space.weights * self.at_gauss).ravel() @ values
+        return self.space.domain.comm.allreduce(local)
+
+    @property
+    def mass(self) -> float:
+        """``∫ p``. Collective."""
+        return self.space.integrate(self.at_gauss)
+
+    @property
+    def mean(self) -> Array:
+        """``∫ θ p``, shape (m,). Collective."""
+        return self.expectation(lambda points: points)
+
+    @property
+    def covariance(self) -> Array:
+        """``∫ (θ − mean)(θ − mean)ᵀ p``, shape (m, m). Collective."""
+        mean, m = self.mean, self.dimension
+
+        def products(points: Array) -> Array:
+            offset = points - mean
+            return (offset[:, :, None] * offset[:, None, :]).reshape(-1, m * m)
+
+        return self.expectation(products).reshape(m, m)
+
+    def moment(self, exponents: Sequence[int]) -> float:
+        """``∫ θ_1^{a_1} ⋯ θ_m^{a_m} p`` for m exponents. Collective."""
+        if len(exponents) != self.dimension:
+            raise ValueError(
+                f"moment needs {self.dimension} exponents, one per axis, got {len(exponents)}"
+            )
+        return float(self.expectation(lambda points: np.prod(points ** np.array(exponents), axis=1)))
+
+    @property
+    def minimum(self) -> float:
+        """Smallest value over Gauss points and nodes; negative values are never clipped. Collective."""
+        nodes = self.space.functions.element.basix_element.points
+        matrix = self.space.gauss_interpolation(nodes)
+        u = self.space.with_ghosts(self.coefficients)[self.space.dofs]
+        at_nodes = np.exp(self.operator.log_gibbs @ matrix.T) * u
+        smallest = min(np.min(at_nodes, initial=np.inf), np.min(self.at_gauss, initial=np.inf))
+        return float(self.space.domain.comm.allreduce(float(smallest), op=MPI.MIN))
+
+    @property
+    def l2_gibbs(self) -> float:
+        """``∫ p² e^{V/D}``, which never grows in time. Collective."""
+        relative = self.space.integrate(self.operator.gibbs * self._u_at_gauss**2)
+        return float(relative * np.exp(self.operator.minimum / self.operator.diffusion))
+
+    def marginal(self, axis: int, grid: npt.ArrayLike) -> Array:
+        """Marginal density of one parameter, by integrals along lines. Collective.
+
+        Args:
+            axis: which parameter.
+            grid: its values, shape (G,), the same on every rank.
+
+        Returns:
+            Shape (G,). With one parameter it is p itself.
+        """
+        if not 0 <= axis < self.dimension:
+            raise ValueError(f"marginal axis must lie in 0..{self.dimension - 1}, got {axis}")
+        positions = np.asarray(grid, dtype=np.float64)
+        if self.dimension == 1:
+            return self(positions[:, None])
+        points, weights, line = line_rule(self.space.domain.recipe, axis, positions)
+        return np.bincount(line, weights * self(points), minlength=len(positions))
+
+    def sample(self, num: int, seed: int) -> Array:
+        """Independent samples by exact rejection in each cell, shape (num, m). Collective.
+
+        The random streams belong to cells, so the result does not depend on the number of ranks.
+        """
+        masses = np.sum(self.space.weights * self.at_gauss, axis=1)
+        return draw(self.space.domain, masses, self.in_cells, self.at_gauss, num, seed)
+
+    def in_cells(self, cells: Indices, reference: Array) -> Array:
+        """Values (P,) at reference points (P, m), each in an owned cell (P,)."""
+        u = np.einsum("pb,pb->p", self.space.table(reference), self._local[cells])
+        return self._gibbs_in_cells(cells, reference) * u
+
+    @cached_property
+    def _u_at_gauss(self) -> Array:
+        return self.space.evaluate(self.coefficients)
+
+    @cached_property
+    def _local(self) -> Array:
+        """Coefficients of u per owned cell, shape (C, num_basis). Collective at first use."""
+        return self.space.with_ghosts(self.coefficients)[self.space.dofs]
+
+    def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
+        matrix = self.space.gauss_interpolation(reference)
+        return np.exp(np.einsum("pq,pq->p", matrix, self.operator.log_gibbs[cells]))
+
+    def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
+        element = self.space.functions.element.basix_element
+        table = element.tabulate(1, reference)[1:, :, :, 0]
+        slopes = np.einsum("apb,pb->pa", table, self._local[cells])
+        _, jacobians = CellMap(self.space.domain)(cells, reference)
+        gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), slopes[..., None])[..., 0]
+        gibbs = self._gibbs_in_cells(cells, reference)
+        return -self.operator.diffusion * gibbs[:, None] * gradient
+
+    def _scattered(
+        self,
+        points: Array,
+        evaluate: Callable[[Indices, Array], Array],
+        shape: tuple[int, ...],
+    ) -> Array:
+        """Evaluate in the cells that hold the points, and share the values. Collective."""
+        place: Location = locate(self.space.domain, points)
+        assert self._local is not None
+        values = np.zeros((len(points), *shape))
+        for i in range(0, len(place.index), _CHUNK):
+            part = slice(i, i + _CHUNK)
+            values[place.index[part]] = evaluate(place.cells[part], place.reference[part])
+        self.space.domain.comm.Allreduce(MPI.IN_PLACE, values, op=MPI.SUM)
+        return values

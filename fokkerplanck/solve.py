@@ -1,0 +1,191 @@
+"""The Fokker–Planck equation of any potential: ``∂_t p = ∇·(D∇p + p∇V)`` on a ball."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem
+from mpi4py import MPI
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.density import Density
+from fokkerplanck.difference import Propagator
+from fokkerplanck.evolution import Evolution
+from fokkerplanck.initial import InitialDensity
+from fokkerplanck.mesh import Domain, Recipe
+from fokkerplanck.operators import LARGEST_EXPONENT, GibbsOperator
+from fokkerplanck.resolution import Surroundings, choose_recipe, directions
+from fokkerplanck.space import Space
+from fokkerplanck.start import initial_load
+
+Array = npt.NDArray[np.float64]
+Potential = Callable[[Array], npt.ArrayLike]
+
+#: Gauss points per direction beyond the degree.
+_GAUSS_SURPLUS = 3
+
+#: Shift of the Krylov space, in units of 1/horizon.
+_SHIFT = 10.0
+
+#: The error estimate is also met at this part of the horizon.
+_EARLY = 1 / 8
+
+#: To which V/D is resolved by the cells around circles.
+_ANGULAR_ACCURACY = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The density at all times ``0 < t <= horizon``."""
+
+    operator: GibbsOperator
+    evolution: Evolution
+    horizon: float
+
+    @property
+    def change(self) -> float:
+        """Error estimate of the Krylov space, relative, at ``horizon/8`` and at the horizon."""
+        return self.evolution.change
+
+    def density(self, time: float) -> Density:
+        """The density at a time, scaled to mass 1 to remove the drift by rounding. Collective.
+
+        Raises:
+            ValueError: the time does not lie in ``(0, horizon]``.
+        """
+        if not 0 < time <= self.horizon:
+            raise ValueError(f"time must lie in (0, {self.horizon:g}], got {time!r}")
+        raw = Density(self.operator, self.evolution.coefficients(time))
+        return Density(self.operator, raw.coefficients / raw.mass)
+
+
+def solve(
+    potential: Potential | ufl.core.expr.Expr,
+    initial: InitialDensity,
+    horizon: float = 1.0,
+    radius: float = 8.0,
+    diffusion: float = 1.0,
+    domain: Domain | None = None,
+    degree: int = 8,
+    tolerance: float = 1e-10,
+    comm: MPI.Comm = MPI.COMM_WORLD,
+) -> Solution:
+    """Solve ``∂_t p = ∇·(D∇p + p∇V)``, ``p(0) = p_0``, with no flux out of the ball. Collective.
+
+    Args:
+        potential: V, a function of points (P, m) that returns values (P,), or a UFL expression on
+            the mesh of `domain`.
+        initial: p_0; it must lie inside the ball.
+        horizon: T > 0.
+        radius: of the ball; without a domain.
+        diffusion: scalar D > 0.
+        domain: the meshed ball; without it a mesh is made to fit V and p_0.
+        degree: of the elements, at least 1.
+        tolerance: relative, of the Krylov error estimate at ``T/8`` and T.
+        comm: communicator; without a domain.
+
+    Raises:
+        ValueError: an argument is out of range, or arguments do not fit together.
+        KrylovError: the tolerance cannot be met.
+    """
+    for name, value in (("horizon", horizon), ("radius", radius), ("diffusion", diffusion)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be positive, got {value!r}")
+    if degree < 1:
+        raise ValueError(f"degree must be at least 1, got {degree}")
+    if initial.dimension > 2:
+        raise ValueError(
+            f"initial center has {initial.dimension} coordinates; only one or two parameters are "
+            "possible yet"
+        )
+    if domain is None:
+        domain = _fitting_domain(potential, initial, horizon, radius, diffusion, degree, comm)
+    space = Space(domain, degree, degree + _GAUSS_SURPLUS)
+    load = initial_load(space, initial)
+    operator = GibbsOperator(space, tabulate(potential, space), diffusion)
+    propagator = Propagator(operator, _SHIFT / horizon)
+    evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance)
+    return Solution(operator, evolution, horizon)
+
+
+def tabulate(potential: Potential | ufl.core.expr.Expr, space: Space) -> Array:
+    """Values of a potential at the Gauss points of a space, shape (C, q). Collective.
+
+    Raises:
+        ValueError: the values have a wrong shape, or the expression lives on another mesh.
+    """
+    if isinstance(potential, ufl.core.expr.Expr):
+        return _tabulate_expression(potential, space)
+    points = space.points
+    values = _evaluate(potential, points.reshape(-1, points.shape[-1]), space.domain.comm)
+    return values.reshape(points.shape[:2])
+
+
+def _tabulate_expression(potential: ufl.core.expr.Expr, space: Space) -> Array:
+    mesh = space.domain.mesh
+    home = ufl.domain.extract_unique_domain(potential)
+    if home is not None and home != mesh.ufl_domain():
+        raise ValueError("potential must be an expression on domain.mesh, got one on another mesh")
+    if potential.ufl_shape:
+        raise ValueError(f"potential must be a scalar, got the shape {potential.ufl_shape}")
+    if home is None:
+        potential = potential + 0.0 * ufl.SpatialCoordinate(mesh)[0]
+    cells = np.arange(space.domain.num_owned_cells, dtype=np.int32)
+    values = fem.Expression(potential, space.rule[0]).eval(mesh, cells)
+    return np.asarray(values, dtype=np.float64).reshape(space.points.shape[:2])
+
+
+def _evaluate(potential: Potential, points: Array, comm: MPI.Comm) -> Array:
+    """Values (P,) of a callable potential; all ranks raise together. Collective."""
+    values = np.asarray(potential(points), dtype=np.float64)
+    shapes = comm.allgather(values.shape if values.shape != (len(points),) else None)
+    if wrong := [shape for shape in shapes if shape is not None]:
+        raise ValueError(
+            f"potential must map points of shape (P, m) to values of shape (P,), got the shape "
+            f"{wrong[0]}"
+        )
+    return values
+
+
+def _fitting_domain(
+    potential: Potential | ufl.core.expr.Expr,
+    initial: InitialDensity,
+    horizon: float,
+    radius: float,
+    diffusion: float,
+    degree: int,
+    comm: MPI.Comm,
+) -> Domain:
+    """A mesh that resolves p_0 and ``e^{−V/D}``. Collective."""
+    if isinstance(potential, ufl.core.expr.Expr):
+        raise ValueError("potential is a UFL expression, so its domain must be given")
+
+    def values(points: Array) -> Array:
+        return _evaluate(potential, points, comm)
+
+    _check_range(values, initial.dimension, radius, diffusion)
+    scale = min(1.0, math.sqrt(2.0 * diffusion * horizon), radius)
+    count = max(0, round(math.log2(radius / scale)))
+    annuli = Annuli(radius * 2.0**-count, count)
+    around = Surroundings(annuli, initial, diffusion, horizon, ())
+    return choose_recipe(values, around, radius, degree, _ANGULAR_ACCURACY).build(comm)
+
+
+def _check_range(potential: Potential, dimension: int, radius: float, diffusion: float) -> None:
+    """Raise if ``exp(−V/D)`` leaves double range in the ball, and say which radius fits."""
+    radii = np.linspace(0.0, radius, 257)
+    points = radii[:, None, None] * directions(dimension)
+    values = np.asarray(potential(points.reshape(-1, dimension))).reshape(len(radii), -1)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"potential must be finite in the ball of radius {radius:g}, got inf or nan")
+    exponent = (values - values.min()).max(axis=1) / diffusion
+    if exponent.max() > LARGEST_EXPONENT:
+        fits = radii[max(int(np.argmax(exponent > LARGEST_EXPONENT)) - 1, 0)]
+        raise ValueError(
+            f"exp(-V/D) leaves double range in the ball of radius {radius:g}: (max V - min V)/D "
+            f"must be below {LARGEST_EXPONENT:g}, got {exponent.max():.4g}; radius={fits:.3g} "
+            "would fit"
+        )
