@@ -17,6 +17,10 @@ Array = npt.NDArray[np.float64]
 #: Times of the grid on which suprema over (0, T] are looked for before they are refined.
 NUM_TIMES = 96
 
+#: The fine level's error is at most this times its distance to the companion: the error falls by a
+#: third or more from one to the other.
+SAFETY = 2.0
+
 #: Rounding error of a sum over the Krylov basis, relative to the sum of absolute values.
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
@@ -94,7 +98,7 @@ def _density_numbers(fine: Solution, coarse: Solution) -> dict[str, Number]:
     weight = np.exp(level.log_bound_weight)
     boundary = _boundary_amplitude(fine, space.evaluate(z))
     parts = {
-        "space": np.abs(_with_total(norm.values) - _with_total(other.values)),
+        "space": SAFETY * np.abs(_with_total(norm.values) - _with_total(other.values)),
         "krylov": _with_total(
             regional_sums(space, weight * np.abs(pair.exact.gibbs * space.evaluate(last_steps)))
         ),
@@ -176,7 +180,7 @@ def _supremum(rows: Array, other_rows: Array, fine: Solution, coarse: Solution) 
     # Near the start the curves differ most and matter least.
     relevant = sizes >= 0.5 * sizes[top]
     parts = {
-        "space": float(np.max(np.linalg.norm(curve - companion, axis=1)[relevant])),
+        "space": SAFETY * float(np.max(np.linalg.norm(curve - companion, axis=1)[relevant])),
         "krylov": float(np.max(np.linalg.norm(curve - shorter, axis=1)[relevant])),
         "risk": value * fine.level.tables.errors[fine.depth],
         "rounding": _ROUNDING * float(np.linalg.norm(np.abs(rows) @ np.abs(evolution.reduced(time)))),
@@ -186,7 +190,7 @@ def _supremum(rows: Array, other_rows: Array, fine: Solution, coarse: Solution) 
 
 def _distance(value: float, other: float, fine: Solution) -> Number:
     """A property of the density at the horizon with its distance to the companion's."""
-    parts = {"space": abs(value - other), "rounding": _ROUNDING * abs(value)}
+    parts = {"space": SAFETY * abs(value - other), "rounding": _ROUNDING * abs(value)}
     return Number(value, fine.level.problem.horizon, parts)
 
 

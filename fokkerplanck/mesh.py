@@ -74,7 +74,10 @@ class Recipe:
     breaks: tuple[float, ...] = ()  #: further radii of spheres that no cell crosses
     points: tuple[float, ...] = ()  #: further cell ends (interval only)
     sizes: tuple[tuple[float, float], ...] = ((0.0, 0.5),)  #: (radius, largest radial cell size)
-    sectors: int = 16  #: cells around (disk only); a multiple of 4
+    sectors: int = 16  #: equal cells around (disk only); a multiple of 4
+    #: Cell ends along the east and the north side instead of equal cells, from -1 to 1 in units of
+    #: an eighth of a turn (disk only). The west and the south side mirror them.
+    sides: tuple[tuple[float, ...], ...] = ()
     geometry_degree: int = 6  #: degree of the curved cells (disk only)
 
     def __post_init__(self) -> None:
@@ -90,6 +93,10 @@ class Recipe:
             raise ValueError(f"mesh sizes must be positive, got {self.sizes!r}")
         if self.sectors < 4 or self.sectors % 4:
             raise ValueError(f"mesh sectors must be a positive multiple of 4, got {self.sectors}")
+        if self.sides and not (len(self.sides) == 2 and all(map(_is_partition, self.sides))):
+            raise ValueError(
+                f"mesh sides must be two increasing lists from -1 to 1, got {self.sides!r}"
+            )
         if not 1 <= self.geometry_degree <= 10:
             raise ValueError(
                 f"mesh geometry_degree must lie in 1..10, got {self.geometry_degree}"
@@ -117,14 +124,15 @@ class Recipe:
             annuli = Annuli(float(text["annuli"]["radius"]), int(text["annuli"]["count"]))
             sizes = tuple((float(r), float(h)) for r, h in text.get("sizes", [[0.0, 0.5]]))
             tuples = {key: tuple(map(float, text.get(key, ()))) for key in ("breaks", "points")}
+            sides = tuple(tuple(map(float, side)) for side in text.get("sides", ()))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "mesh recipe: annuli must be {radius, count}, breaks and points lists of numbers, "
-                f"sizes a list of [radius, size]; got an error at {error}"
+                f"sizes a list of [radius, size], sides two lists of numbers; got an error at {error}"
             ) from error
         plain = {key: value for key, value in text.items() if key in {"family", "radius"}}
         whole = {key: text[key] for key in ("sectors", "geometry_degree") if key in text}
-        return cls(annuli=annuli, sizes=sizes, **tuples, **plain, **whole)
+        return cls(annuli=annuli, sizes=sizes, sides=sides, **tuples, **plain, **whole)
 
     @property
     def spheres(self) -> Array:
@@ -166,35 +174,24 @@ class Recipe:
         """Geometry nodes of the cells, shape (C, num_nodes, 2)."""
         first = self.spheres[0]
         half = _CORE_FRACTION * first
-        side = np.linspace(-half, half, self.sectors // 4 + 1)
-        corner = np.stack(np.meshgrid(side[:-1], side[:-1], indexing="ij"), axis=-1).reshape(-1, 2)
-        core = corner[:, None, :] + (side[1] - side[0]) * reference
+        equal = tuple(np.linspace(-1.0, 1.0, self.sectors // 4 + 1))
+        east, north = (np.array(side) for side in self.sides or (equal, equal))
+        # The east side runs along y, the north side against x.
+        x, y = half * -north[::-1], half * east
         layers = self._partition(np.array([half, first]))
         rings = self._partition(self.spheres)
+        sides = [east, north, -east[::-1], -north[::-1]]
         return np.concatenate(
-            [
-                core,
-                self._sectors(reference, (layers - half) / (first - half), half, first),
-                self._sectors(reference, rings / first, 0.0, first),
+            [_boxes(x, y, reference)]
+            + [
+                cells
+                for quarter, side in enumerate(sides)
+                for cells in (
+                    _sector(reference, (layers - half) / (first - half), side, half, first, quarter),
+                    _sector(reference, rings / first, side, 0.0, first, quarter),
+                )
             ]
         )
-
-    def _sectors(self, reference: Array, steps: Array, half: float, first: float) -> Array:
-        """Cells between ``(1 − s) square + s circle`` for consecutive `steps` s.
-
-        The square has half side `half`, the circle radius `first`. With ``half = 0`` the curves
-        are circles of radius ``s·first``.
-        """
-        per_side = self.sectors // 4
-        index = np.arange(per_side)
-        along = -1.0 + 2.0 * (index[:, None] + reference[:, 1]) / per_side
-        circle = first * np.stack([np.cos(np.pi / 4 * along), np.sin(np.pi / 4 * along)], axis=-1)
-        square = half * np.stack([np.ones_like(along), along], axis=-1)
-        inner, outer = steps[:-1, None], steps[1:, None]
-        s = (inner + (outer - inner) * reference[:, 0])[:, None, :, None]
-        east = ((1.0 - s) * square + s * circle).reshape(-1, *reference.shape)
-        quarter = [np.array([[c, -d], [d, c]]) for c, d in ((1, 0), (0, 1), (-1, 0), (0, -1))]
-        return np.concatenate([east @ turn.T for turn in quarter])
 
     def _partition(self, ends: Array) -> Array:
         """Subdivide the radial intervals between `ends` as finely as `sizes` asks."""
@@ -207,6 +204,35 @@ class Recipe:
             targets = np.linspace(0.0, cells[-1], count + 1)[1:-1]
             pieces += [np.interp(targets, cells, fine), [b]]
         return np.concatenate(pieces)
+
+
+def _boxes(x: Array, y: Array, reference: Array) -> Array:
+    """Cells of a tensor grid, shape (C, num_nodes, 2)."""
+    corner = np.stack(np.meshgrid(x[:-1], y[:-1], indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    extent = np.stack(np.meshgrid(np.diff(x), np.diff(y), indexing="ij"), axis=-1)
+    return corner + extent.reshape(-1, 1, 2) * reference
+
+
+def _sector(
+    reference: Array, steps: Array, side: Array, half: float, first: float, quarter: int
+) -> Array:
+    """Cells between ``(1 − s) square + s circle`` for consecutive `steps` s, on one side.
+
+    The square has half side `half`, the circle radius `first`. With ``half = 0`` the curves are
+    circles of radius ``s·first``. The side is the east one, turned by quarters of a turn.
+    """
+    along = side[:-1, None] + np.diff(side)[:, None] * reference[:, 1]
+    circle = first * np.stack([np.cos(np.pi / 4 * along), np.sin(np.pi / 4 * along)], axis=-1)
+    square = half * np.stack([np.ones_like(along), along], axis=-1)
+    s = (steps[:-1, None] + np.diff(steps)[:, None] * reference[:, 0])[:, None, :, None]
+    east = ((1.0 - s) * square + s * circle).reshape(-1, *reference.shape)
+    c, d = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
+    return east @ np.array([[c, d], [-d, c]])
+
+
+def _is_partition(side: tuple[float, ...]) -> bool:
+    """Whether the numbers increase from -1 to 1."""
+    return side[0] == -1.0 and side[-1] == 1.0 and bool(np.all(np.diff(side) > 0.0))
 
 
 def _trapezoid(fine: Array, radii: Array, sizes: Array) -> Array:

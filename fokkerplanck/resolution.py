@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import dct
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import Gaussian, InitialDensity
@@ -22,10 +23,12 @@ LARGEST_CELL = 0.5
 #: Largest radial cell at a distance, relative to its radius.
 LARGEST_RATIO = 0.25
 
-#: Largest number of cells around.
-MAX_SECTORS = 96
+#: A cell around is halved at most this often.
+MAX_HALVINGS = 6
 
-_NUM_ANGLES = 512
+#: Share of the accuracy that the angular resolution may spend.
+_ANGULAR_SHARE = 0.01
+
 _NUM_DIRECTIONS = 24
 _NUM_RADII = 49
 
@@ -77,13 +80,14 @@ def outer_radius(
     """Radius beyond which the integrand ``e^{γH/4}|p − p^N|`` is negligible for every number.
 
     The density is bounded by its Gibbs shape, so the integrand falls like
-    ``e^{−(1/D − 1/4)γH}``; it must have fallen by a hundredth of the accuracy from the inner edge
-    of the last annulus, which that annulus' integral is made of.
+    ``e^{−(1/D − 1/4)γH}``; it must have fallen by a third of the accuracy from the inner edge of
+    the last annulus, which that annulus' integral is made of. What is left is part of the
+    uncertainty.
     """
     rate = (1.0 / around.diffusion - 0.25) * gamma
     inner = around.annuli.radius / 2 if around.annuli.count else 0.0
     unit = directions(around.dimension)
-    needed = float(np.max(penalty(inner * unit))) + math.log(100.0 / accuracy) / rate
+    needed = float(np.max(penalty(inner * unit))) + math.log(3.0 / accuracy) / rate
     radius = max(around.annuli.radius, around.initial.outer_radius)
     while float(np.min(penalty(radius * unit))) < needed:
         radius *= 1.05
@@ -116,9 +120,14 @@ def choose_recipe(
     diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
     largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
     sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300)) / refinement
-    sectors = 16.0
+    sides: tuple[tuple[float, ...], ...] = ()
     if around.dimension > 1:
-        sectors = max(sectors, _sectors_needed(potential, around, radius, degree, accuracy))
+        edges = (*around.annuli.edges, *around.breaks, radius)
+        rings = np.unique([r for r in edges if r <= radius])
+        scaled = _scaled(potential, around.diffusion)
+        sides = angular_partition(
+            scaled, rings, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
+        )
     return Recipe(
         family="interval" if around.dimension == 1 else "disk",
         annuli=around.annuli,
@@ -126,31 +135,58 @@ def choose_recipe(
         breaks=tuple(b for b in around.breaks if b < radius),
         points=around.points,
         sizes=tuple(zip(radii.tolist(), sizes.tolist(), strict=True)),
-        sectors=min(4 * math.ceil(sectors * refinement / 4), MAX_SECTORS),
+        sides=sides,
     )
 
 
-def _sectors_needed(
-    potential: Callable[[Array], Array],
-    around: Surroundings,
-    radius: float,
-    degree: int,
-    accuracy: float,
-) -> float:
-    """Cells around that resolve V/D as a function of the angle.
+def _scaled(potential: Callable[[Array], Array], diffusion: float) -> Callable[[Array], Array]:
+    return lambda points: potential(points) / diffusion
 
-    The Fourier coefficients fall like ``e^{−aK}`` where a is the width of the strip in which V is
-    analytic. Elements of degree p on sectors of half width h converge like ``ρ^{−2p}`` with
-    ``ρ = a/h + √(1 + a²/h²)``, the Bernstein ellipse that fits into the strip.
+
+def angular_partition(
+    function: Callable[[Array], Array], radii: Array, degree: int, accuracy: float, largest: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Cells around the disk that resolve a function as the elements will.
+
+    On a cell whose Bernstein ellipse is free of singularities the functionals of a Galerkin
+    solution of degree p converge like ``ρ^{−2p}``, as the Chebyshev coefficients of the potential
+    do up to order 2p. Cells are halved until these fall below the accuracy.
+
+    Args:
+        function: V/D at points of shape (P, 2).
+        radii: of the circles on which the function is looked at.
+        degree: p.
+        accuracy: of the function, absolute.
+        largest: largest cell, as a fraction of an eighth of a turn times one half.
+
+    Returns:
+        Cell ends along the east and the north side, as `Recipe.sides` wants them.
     """
-    edges = around.annuli.edges
-    radii = np.unique([r for r in (*edges, *around.breaks, radius) if r <= radius])
-    angles = 2.0 * np.pi * np.arange(_NUM_ANGLES) / _NUM_ANGLES
-    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    points = (radii[:, None, None] * circle).reshape(-1, 2)
-    values = potential(points).reshape(len(radii), -1) / around.diffusion
-    spectrum = np.max(np.abs(np.fft.rfft(values, axis=1)), axis=0) / _NUM_ANGLES
-    above = np.flatnonzero(spectrum > accuracy)
-    wavenumber = float(above[-1]) if above.size else 0.0
-    decades = math.log(1.0 / accuracy)
-    return math.pi * wavenumber / decades * math.sinh(decades / (2.0 * degree))
+    sides = []
+    for quarter in range(4):
+        count = math.ceil(2.0 / (0.5 * largest))
+        ends = np.linspace(-1.0, 1.0, count + 1)
+        for _ in range(MAX_HALVINGS):
+            rough = _tails(function, radii, ends, quarter, degree) > accuracy
+            if not rough.any():
+                break
+            middles = 0.5 * (ends[:-1] + ends[1:])
+            ends = np.sort(np.concatenate([ends, middles[rough]]))
+        sides.append(ends)
+    east, north = (np.union1d(sides[q], -sides[q + 2]) for q in (0, 1))
+    return tuple(east.tolist()), tuple(north.tolist())
+
+
+def _tails(
+    function: Callable[[Array], Array], radii: Array, ends: Array, quarter: int, degree: int
+) -> Array:
+    """Largest Chebyshev coefficient beyond order 2·degree on each cell, shape (num_cells,)."""
+    count = 2 * degree + 8
+    nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    middle, half = 0.5 * (ends[:-1] + ends[1:]), 0.5 * np.diff(ends)
+    angles = np.pi / 4 * (middle[:, None] + half[:, None] * nodes) + np.pi / 2 * quarter
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    points = radii[:, None, None, None] * circle
+    values = function(points.reshape(-1, 2)).reshape(len(radii), len(middle), count)
+    coefficients = np.abs(dct(values, axis=2)) / count
+    return np.max(coefficients[:, :, 2 * degree :], axis=(0, 2))
