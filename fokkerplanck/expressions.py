@@ -151,8 +151,7 @@ def parse(text: str, names: Sequence[str] = ("theta", "x")) -> sympy.Expr:
         detail = getattr(error, "msg", None) or "too deeply nested or not text"
         raise ExpressionError(f"cannot read expression {_short(text)!r}: {detail}") from None
     reader = _Reader(text, tuple(names))
-    expression = reader.read(tree, MAX_DEPTH)
-    return expression
+    return reader.read(tree, MAX_DEPTH)
 
 
 class _Reader:
@@ -179,8 +178,12 @@ class _Reader:
                 value = self.read(operand, depth - 1)
                 return -value if isinstance(sign, ast.USub) else value
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATIONS:
-                return self.combine(operator, self.read(left, depth - 1), self.read(right, depth - 1))
-            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
+                return self.combine(
+                    operator, self.read(left, depth - 1), self.read(right, depth - 1)
+                )
+            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if (
+                name in FUNCTIONS
+            ):
                 if not isinstance(argument, ast.Starred):
                     return self.checked(FUNCTIONS[name](self.read(argument, depth - 1)))
             case ast.Subscript(value=ast.Name(id=name)) if name in self.names:
@@ -192,7 +195,9 @@ class _Reader:
     def combine(self, operator: ast.operator, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
         """Return ``a operator b`` if its size is reasonable and its value real."""
         if isinstance(operator, ast.Pow) and b.is_number and abs(b) > MAX_EXPONENT:
-            raise self.error(f"has the exponent {_short(str(b))}; at most {MAX_EXPONENT} is allowed")
+            raise self.error(
+                f"has the exponent {_short(str(b))}; at most {MAX_EXPONENT} is allowed"
+            )
         return self.checked(_OPERATIONS[type(operator)](a, b))
 
     def checked(self, value: sympy.Expr) -> sympy.Expr:

@@ -126,7 +126,9 @@ def test_knows_kinks(text: str, smooth: bool) -> None:
 def test_derivatives_match_difference_quotients(name: str) -> None:
     expression = parse(f"{name}(x[0])")
     at, h = np.array([0.3, 1.7]), 1e-5
-    quotient = (evaluate(expression, {X[0]: at + h}) - evaluate(expression, {X[0]: at - h})) / (2 * h)
+    quotient = (evaluate(expression, {X[0]: at + h}) - evaluate(expression, {X[0]: at - h})) / (
+        2 * h
+    )
     np.testing.assert_allclose(evaluate(expression.diff(X[0]), {X[0]: at}), quotient, rtol=1e-8)
 
 
@@ -140,4 +142,6 @@ def test_evaluates_known_values() -> None:
         ],
         rtol=1e-14,
     )
-    np.testing.assert_allclose(evaluate(parse("x[0]**3 - x[0]**(1/2)**2"), {X[0]: 4.0}), 62.0 - 4**0.25 + 2.0)
+    np.testing.assert_allclose(
+        evaluate(parse("x[0]**3 - x[0]**(1/2)**2"), {X[0]: 4.0}), 62.0 - 4**0.25 + 2.0
+    )

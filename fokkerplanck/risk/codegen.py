@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import sympy
 
 from fokkerplanck.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
-from fokkerplanck.risk.dormand_prince import ESTIMATES, NUM_STAGES, TABLEAU
+from fokkerplanck.risk.dormand_prince import ESTIMATES, TABLEAU
 from fokkerplanck.risk.integrator import END
 from fokkerplanck.risk.systems import System
 
@@ -31,19 +31,20 @@ _NAMES: Final[dict[Any, str]] = {
 _HELPERS: Final = {"sqrt", "power", "bounded_sin", "bounded_cos", "WIDEST"}
 _IMPORTED: Final = sorted({*_NAMES.values(), *_HELPERS} - {"abs"})
 _BOUNDED: Final = re.compile(r"\b(sin|cos)\(")
-LARGEST_INLINED: Final = 24  #: states of the largest system whose stages are printed
 
 _HEADER: Final = '''"""Kernel of one network; generated, not to be edited."""
 
 from numba import njit
 
 from fokkerplanck.risk import integrator, kernels
-from fokkerplanck.risk.functions import ENTRY, OPTIONS, REASSOCIATED, {imports}
+from fokkerplanck.risk.functions import COMPILED, ENTRY, OPTIONS, REASSOCIATED, {imports}
 
 '''
 
 
-def print_module(driver: str, arguments: Sequence[str], leaves: Sequence["Leaf"], block: int) -> str:
+def print_module(
+    driver: str, arguments: Sequence[str], leaves: Sequence["Leaf"], block: int
+) -> str:
     """Return the source of a module whose ``run`` is a driver with the leaves of a network.
 
     Args:
@@ -67,8 +68,7 @@ class Leaf:
     """What a kernel needs of a system; state ``a`` of sample ``j`` is ``z[a * block + j]``.
 
     ``layer(theta, z, h)`` moves ``z`` to ``z + h g(z)``. ``flow`` is the adaptive integrator of
-    :func:`fokkerplanck.risk.integrator.make_integrate`; for small systems the stages of a step
-    are printed with the system inlined, so that their arguments stay in registers.
+    :func:`fokkerplanck.risk.integrator.make_integrate`.
     """
 
     kind: Literal["layer", "flow"]
@@ -79,14 +79,56 @@ class Leaf:
         body = _Body(self.system, block)
         if self.kind == "layer":
             return body.layer(name)
-        parts = [body.field(f"{name}_field"), body.square_sum(f"{name}_norm")]
-        if self.system.size <= LARGEST_INLINED:
-            parts.append(body.advance(f"{name}_advance"))
-        else:
-            parts.append(f"{name}_advance = integrator.make_advance({name}_field)\n")
-        given = f"{name}_field, {name}_advance, {name}_norm"
-        parts.append(f"{name} = integrator.make_integrate({given})\n")
+        given = ", ".join(f"{name}_{part}" for part in ("field", "advance", "norm"))
+        parts = (
+            body.field(f"{name}_field"),
+            _print_advance(name, self.system.size * block),
+            _print_square_sum(f"{name}_norm", block),
+            f"{name} = integrator.make_integrate({given})\n",
+        )
         return "\n\n".join(parts)
+
+
+def _print_advance(name: str, size: int) -> str:
+    """Return ``advance(theta, w, h)``, one step of the integrator with its error estimates.
+
+    The work space is laid out as :mod:`fokkerplanck.risk.integrator` describes. Its offsets are
+    printed as constants, so that LLVM sees that rows do not overlap.
+
+    Args:
+        name: Name of the leaf.
+        size: Number of states times samples per block.
+    """
+    lines = []
+    for s, row in enumerate(TABLEAU[1:], start=1):
+        slope = f"w[{(s + 1) * size} : {(s + 2) * size}]"
+        lines += _print_sum(END * size, row, size, "w[i] + ")
+        lines.append(f"{name}_field(theta, w[{END * size} : {(END + 1) * size}], {slope})")
+    for e, row in enumerate(ESTIMATES):
+        lines += _print_sum((END + 1 + e) * size, row, size)
+    return "\n".join(
+        (f"@njit(**COMPILED)\ndef {name}_advance(theta, w, h):", *_indented(lines), "")
+    )
+
+
+def _print_sum(target: int, row: Iterable[float], size: int, before: str = "") -> list[str]:
+    """Return a loop that combines the slopes with the coefficients of a row."""
+    terms = [(k, float(c)) for k, c in enumerate(row) if c]
+    total = " + ".join(f"h{k} * w[{(k + 1) * size} + i]" for k, _ in terms)
+    return [
+        *(f"h{k} = h * {c!r}" for k, c in terms),
+        f"for i in range({size}):",
+        f"    w[{target} + i] = {before}({total})",
+    ]
+
+
+def _print_square_sum(name: str, block: int) -> str:
+    """Return ``square_sum(values, start)`` over one row."""
+    return (
+        f"@njit(**REASSOCIATED)\ndef {name}(values, start):\n    total = 0.0\n"
+        f"    for i in range(start, start + {block}):\n"
+        f"        total += values[i] * values[i]\n    return total\n"
+    )
 
 
 class _Body:
@@ -109,7 +151,7 @@ class _Body:
         used = [(a, z) for a, z in enumerate(self.system.states) if z in self.used]
         loads = [f"{z} = z[{self.entry(a)}]" for a, z in used]
         stores = [f"slopes[{self.entry(a)}] = {g}" for a, g in enumerate(self.results)]
-        return self.function(f"{name}(theta, z, slopes)", self.loop(loads, stores))
+        return self.function(f"{name}(theta, z, slopes)", self.loop(loads, stores), "COMPILED")
 
     def layer(self, name: str) -> str:
         """Return ``layer(theta, z, h)``, which moves ``z`` to ``z + h g(z)``."""
@@ -120,50 +162,7 @@ class _Body:
             for a, (z, g) in enumerate(moved)
             if self.system.slopes[a] != 0
         ]
-        return self.function(f"{name}(theta, z, h)", self.loop(loads, stores))
-
-    def advance(self, name: str) -> str:
-        """Return ``advance(theta, w, h)``, one step of the integrator with its error estimates.
-
-        The rows of ``w`` are laid out as :mod:`fokkerplanck.risk.integrator` describes.
-        """
-        size = self.system.size
-        lines = []
-        for s, row in enumerate(TABLEAU):
-            if not s:
-                continue
-            terms = [(k, float(c)) for k, c in enumerate(row) if c]
-            lines += [f"h{k} = h * {c!r}" for k, c in terms]
-            loads = [
-                f"{z} = w[{self.entry(a)}] + ({self.sum(a, terms)})"
-                for a, z in enumerate(self.system.states)
-            ]
-            slopes = (s + 1) * size
-            stores = [f"w[{self.entry(slopes + a)}] = {g}" for a, g in enumerate(self.results)]
-            if s == NUM_STAGES:
-                states = enumerate(self.system.states)
-                stores += [f"w[{self.entry(END * size + a)}] = {z}" for a, z in states]
-            lines += self.loop(loads, stores)
-        for e, row in enumerate(ESTIMATES):
-            terms = [(k, float(c)) for k, c in enumerate(row) if c]
-            lines += [f"h{k} = h * {c!r}" for k, c in terms]
-            rows = range(size)
-            sums = [f"w[{self.entry((END + 1 + e) * size + a)}] = {self.sum(a, terms)}" for a in rows]
-            lines += [f"for j in range({self.block}):", *_indented(sums)]
-        return self.function(f"{name}(theta, w, h)", lines)
-
-    def square_sum(self, name: str) -> str:
-        """Return ``square_sum(values, start)`` over one row."""
-        return (
-            f"@njit(**REASSOCIATED)\ndef {name}(values, start):\n    total = 0.0\n"
-            f"    for i in range(start, start + {self.block}):\n"
-            f"        total += values[i] * values[i]\n    return total\n"
-        )
-
-    def sum(self, a: int, terms: Iterable[tuple[int, float]]) -> str:
-        """Return the combination of the slopes of state ``a``."""
-        size = self.system.size
-        return " + ".join(f"h{k} * w[{self.entry((k + 1) * size + a)}]" for k, _ in terms)
+        return self.function(f"{name}(theta, z, h)", self.loop(loads, stores), "OPTIONS")
 
     def entry(self, row: int) -> str:
         """Return the index of sample j in a row."""
@@ -189,12 +188,12 @@ class _Body:
             *_indented(bounded),
         ]
 
-    def function(self, signature: str, lines: Iterable[str]) -> str:
+    def function(self, signature: str, lines: Iterable[str], options: str) -> str:
         """Return a function that reads the parameters and runs ``lines``."""
         names = enumerate(self.system.parameters)
         loads = [f"{theta} = theta[{i}]" for i, theta in names if theta in self.used]
         body = "\n".join(_indented((*loads, *self.common, *lines)))
-        return f"@njit(**OPTIONS)\ndef {signature}:\n{body}\n"
+        return f"@njit(**{options})\ndef {signature}:\n{body}\n"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ REASSOCIATED: Final[dict[str, Any]] = {
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc"},
 }
+INLINED: Final[dict[str, Any]] = {**COMPILED, "inline": "always"}
 ENTRY: Final[dict[str, Any]] = {**COMPILED, "cache": True, "nogil": True}
 
 LOG2_E: Final = 1.4426950408889634
@@ -36,7 +37,7 @@ WIDEST: Final = 1048576.0  # 2**20, up to which angles are reduced exactly
 SPLIT: Final = 134217729.0  # 2**27 + 1
 SMALLEST_NORMAL: Final = 2.2250738585072014e-308
 TWO_54: Final = 18014398509481984.0
-SQRT_HALF_BITS: Final = 0x3fe6a09e667f3bcd  # of sqrt(1/2)
+SQRT_HALF_BITS: Final = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 FRACTION_MASK: Final = 0x000FFFFFFFFFFFFF
 C0: Final = 0.45345520027112796
 C0_LOW: Final = -1.1100382291250616e-17
@@ -88,7 +89,7 @@ def expm1_reduced(r):
 
 @njit(**OPTIONS)
 def exp(x):
-    """Return ``exp(x) = 2^k exp(r)``."""
+    """Return the exponential function as ``2^k exp(r)``."""
     x = 710.0 if x > 710.0 else x
     x = -746.0 if x < -746.0 else x
     shifted = x * LOG2_E + ROUND

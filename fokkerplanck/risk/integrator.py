@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.dormand_prince import ESTIMATES, NUM_STAGES, TABLEAU
-from fokkerplanck.risk.functions import COMPILED
+from fokkerplanck.risk.dormand_prince import NUM_STAGES
+from fokkerplanck.risk.functions import COMPILED, INLINED
 
 END: Final = NUM_STAGES + 2  #: where the states at the end of a step stand in the work space
 WORK_ROWS: Final = END + 3  #: rows of the work space per state
@@ -23,7 +23,7 @@ SMALLEST_STEP: Final = 1e-10
 FIRST_STEP: Final = 0.1
 TINY: Final = 1e-300
 # the result of order 8 is far better than the estimate of order 5 to 7 that controls it
-SAFETY: Final = 30.0
+SAFETY: Final = 10.0
 
 
 def make_integrate(field, advance, square_sum):
@@ -36,7 +36,7 @@ def make_integrate(field, advance, square_sum):
     """
     local_error = make_local_error(square_sum)
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def integrate(theta, w, direction, first_step, tolerance, block):
         """Take steps that keep the local error below a tolerance.
 
@@ -101,38 +101,3 @@ def make_local_error(square_sum):
         return fifth / np.sqrt(fifth + 0.01 * third + TINY)
 
     return local_error
-
-
-def make_advance(field):
-    """Return ``advance(theta, w, h)`` for systems too large to print every stage.
-
-    Args:
-        field: Leaf function ``field(theta, z, slopes)``.
-    """
-
-    @njit(**COMPILED)
-    def advance(theta, w, h):
-        """Take one step, filling slopes, final states and error estimates of ``w``."""
-        size = w.size // WORK_ROWS
-        end = w[END * size : (END + 1) * size]
-        for s in range(1, NUM_STAGES + 1):
-            end[:] = w[:size]
-            add_slopes(w, TABLEAU[s], h, end)
-            field(theta, end, w[(s + 1) * size : (s + 2) * size])
-        for e in range(2):
-            estimate = w[(END + 1 + e) * size : (END + 2 + e) * size]
-            estimate[:] = 0.0
-            add_slopes(w, ESTIMATES[e], h, estimate)
-
-    return advance
-
-
-@njit(**COMPILED)
-def add_slopes(w, row, h, out):
-    """Add ``h Σ_k row[k] slopes[k]`` to ``out``, skipping zero coefficients."""
-    for k in range(row.size):
-        factor = h * row[k]
-        if factor != 0.0:
-            slope = w[(k + 1) * out.size : (k + 2) * out.size]
-            for i in range(out.size):
-                out[i] += factor * slope[i]

@@ -20,7 +20,7 @@ The kernels for one risk share their arguments:
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.functions import COMPILED
+from fokkerplanck.risk.functions import COMPILED, INLINED
 from fokkerplanck.risk.integrator import FIRST_STEP, WORK_ROWS
 
 
@@ -143,7 +143,7 @@ def resnet_forward(layer):
         layer: Leaf function ``layer(theta, z, h)``.
     """
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
         block, depth = weights.shape[1], int(control)
         z = np.empty(rows * block)
@@ -174,7 +174,7 @@ def resnet_reverse(layer, pull_back):
         pull_back: Leaf function of (x, λ, G) that moves λ and G through one layer.
     """
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
         block, depth = weights.shape[1], int(control)
         h, size, m = 1.0 / depth, rows * block, theta.shape[1]
@@ -242,7 +242,7 @@ def limit_forward(integrate):
 def _flow_forward(integrate, add):
     """Return the kernel of a functional of the states at time 1."""
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
         block = weights.shape[1]
         work = np.empty(WORK_ROWS * rows * block)
@@ -286,7 +286,7 @@ def limit_reverse(integrate, integrate_back):
 def _flow_reverse(integrate, integrate_back, add, seed):
     """Return the kernel of a functional of the states at time 1, whose states run back to 0."""
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(rows, theta, inputs, targets, weights, control, value, gradient, reached):
         block, m = weights.shape[1], theta.shape[1]
         size = rows * block
@@ -302,6 +302,8 @@ def _flow_reverse(integrate, integrate_back, add, seed):
                 start(inputs[b], work[:size])
                 time, step = integrate(theta[p], work, 1.0, step, control, block)
                 reached[p] = min(reached[p], time)
+                if time < 1.0:
+                    break
                 z[:size] = work[:size]
                 add(z, targets[b], weights[b], sums[0], lanes[:0])
                 seed(z, targets[b], weights[b])
@@ -321,7 +323,7 @@ def series_flow(integrate):
         integrate: Integrator of (x, ξ) and their sensitivities.
     """
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(theta, inputs, targets, weights, tolerance, value, gradient, end, reached):
         """Fill the results.
 
@@ -368,7 +370,7 @@ def series_layers(layer):
         layer: Leaf function ``layer(theta, z, h)`` of x and its sensitivities.
     """
 
-    @njit(**COMPILED)
+    @njit(**INLINED)
     def run(theta, inputs, targets, weights, end, depths, value, gradient):
         """Fill the results.
 
@@ -393,9 +395,7 @@ def series_layers(layer):
                     start(inputs[b], z)
                     for _ in range(depths[k]):
                         layer(theta[p], z, 1.0 / depths[k])
-                    add_difference(
-                        end[p, b], z, targets[b], weights[b], depths[k], sums[0], lanes
-                    )
+                    add_difference(end[p, b], z, targets[b], weights[b], depths[k], sums[0], lanes)
                 reduce_lanes(sums, value[p, k : k + 1])
                 reduce_lanes(lanes, gradient[p, k])
 

@@ -18,8 +18,16 @@ from typing import Final
 import numba
 import numpy as np
 
+from fokkerplanck import expressions
 from fokkerplanck.model import Network
-from fokkerplanck.risk import kernels
+from fokkerplanck.risk import (
+    codegen,
+    dormand_prince,
+    functions,
+    integrator,
+    kernels,
+    systems,
+)
 from fokkerplanck.risk.codegen import Leaf, print_module
 from fokkerplanck.risk.systems import first_order, flow
 
@@ -56,6 +64,7 @@ RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
 }  #: per kernel its factory in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
 
 logger = logging.getLogger(__name__)
+
 
 def cache_directory() -> Path:
     """Return the folder of generated modules, ``$XDG_CACHE_HOME/fokkerplanck`` by default."""
@@ -107,9 +116,9 @@ def _key(network: Network, name: str, block: int) -> str:
 @cache
 def _sources() -> str:
     """Return a digest of the modules that end up in the machine code."""
-    folder = Path(__file__).parent
-    parents = (*sorted(folder.glob("*.py")), folder.parent / "expressions.py")
-    return hashlib.sha256(b"".join(path.read_bytes() for path in parents)).hexdigest()
+    modules = (expressions, systems, codegen, dormand_prince, functions, integrator, kernels)
+    texts = (Path(str(module.__file__)).read_bytes() for module in modules)
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def _publish(path: Path, source: str) -> None:

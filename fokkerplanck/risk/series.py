@@ -84,8 +84,7 @@ class RiskSeries:
             {n: scaled[:, k, 0] for k, n in columns.items()},
             {n: scaled[:, k, 1:] for k, n in columns.items()},
             {
-                n: _relative(spread[:, k] + plan.rounding(n) * size, scaled[:, k])
-                + self.tolerance
+                n: _relative(spread[:, k] + plan.rounding(n) * size, scaled[:, k]) + self.tolerance
                 for k, n in columns.items()
             },
             {n: plan.method(n) for n in plan.asked},
@@ -135,9 +134,7 @@ class RiskSeries:
         value = np.empty((len(theta), len(depths)))
         gradient = np.empty((*value.shape, theta.shape[1]))
         run = kernel(self.network, "series_layers", self._samples.block)
-        run(
-            theta, *self._samples.arrays, end, np.array(depths, dtype=np.int64), value, gradient
-        )
+        run(theta, *self._samples.arrays, end, np.array(depths, dtype=np.int64), value, gradient)
         check_finite(theta, value, gradient)
         return np.concatenate([value[:, :, None], gradient], axis=2)
 

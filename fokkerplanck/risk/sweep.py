@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -64,9 +65,7 @@ class Sweep:
         """States without sensitivities: x, and ξ for the limit."""
         return self.network.dimension * (2 if self.kind == "limit" else 1)
 
-    def _run(
-        self, name: str, rows: int, theta: npt.ArrayLike, columns: int
-    ) -> tuple[Array, Array]:
+    def _run(self, name: str, rows: int, theta: npt.ArrayLike, columns: int) -> tuple[Array, Array]:
         """Run a kernel and check what it returns."""
         points = as_points(theta, self.network)
         value, gradient = np.empty(len(points)), np.empty((len(points), columns))
@@ -92,7 +91,7 @@ def fastest_route(network: Network) -> Route:
 def in_threads(part: Callable[[slice], None], count: int, threads: int) -> None:
     """Run ``part`` on slices of ``range(count)``, one for each thread."""
     ends = np.linspace(0, count, threads + 1).astype(int).tolist()
-    slices = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    slices = [slice(a, b) for a, b in pairwise(ends)]
     if threads == 1:
         part(slices[0])
         return
