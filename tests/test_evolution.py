@@ -1,0 +1,200 @@
+"""The Krylov exponential against the dense one, and what the weak form preserves."""
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+from scipy.linalg import eigh, expm
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.difference import Propagator
+from fokkerplanck.evolution import STRIDE, KrylovError, krylov_evolution
+from fokkerplanck.initial import Bump, Polynomial, Uniform
+from fokkerplanck.level import gauss_space
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.start import initial_load
+
+SHIFT = 12.0
+TIMES = (0.25, 1.0)
+
+
+def double_well(points):
+    r2 = np.sum(points**2, axis=-1)
+    return 0.5 * r2 + 0.8 * np.cos(2.0 * points[..., 0]) + 0.3 * points[..., -1]
+
+
+def propagator(comm, dimension, diffusion=0.7):
+    if dimension == 1:
+        recipe = Recipe("interval", Annuli(0.5, 1), 3.0, sizes=((0.0, 0.5),))
+    else:
+        recipe = Recipe("disk", Annuli(0.5, 1), 2.0, sizes=((0.0, 1.0),), sectors=8)
+    space = gauss_space(recipe.build(comm), 6 if dimension == 1 else 4)
+    return Propagator(GibbsOperator(space, double_well(space.points), diffusion), SHIFT)
+
+
+def dense(matrix, comm):
+    """All rows of a distributed matrix on every rank."""
+    columns = np.arange(matrix.getSize()[1], dtype=np.int32)
+    rows = np.arange(*matrix.getOwnershipRange(), dtype=np.int32)
+    return np.vstack(comm.allgather(matrix.getValues(rows, columns)))
+
+
+def gathered(owned, comm):
+    return np.concatenate(comm.allgather(owned))
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["interval", "disk"])
+def case(request):
+    """A propagator, the load of a compact density, the dense generator and the whole start."""
+    comm = MPI.COMM_WORLD
+    forward = propagator(comm, request.param)
+    center = (0.2, -0.1)[: request.param]
+    load = initial_load(forward.operator.space, Bump(center, 0.8))
+    M, K = (dense(getattr(forward.operator, name), comm) for name in ("mass", "stiffness"))
+    return forward, load, np.linalg.solve(M, K), np.linalg.solve(M, gathered(load, comm))
+
+
+def in_norm(forward, vector):
+    weights = gathered(forward.operator.krylov_weights, forward.operator.space.domain.comm)
+    return np.sqrt(weights @ vector**2)
+
+
+# -- against the dense exponential
+
+
+def test_agrees_with_the_dense_exponential(case, comm):
+    forward, load, generator, start = case
+    evolution = forward.evolve(load, TIMES, 1e-12)
+    for time in (0.25, 0.6, 1.0):
+        exact = expm(-time * generator) @ start
+        error = in_norm(forward, gathered(evolution.coefficients(time), comm) - exact)
+        assert error < 1e-11 * in_norm(forward, exact)
+
+
+def test_error_falls_geometrically_and_the_estimate_covers_it(case, comm):
+    forward, load, generator, start = case
+    evolution = forward.evolve(load, TIMES, 1e-12)
+    exact = expm(-generator) @ start
+    size = in_norm(forward, exact)
+    sizes = range(STRIDE, evolution.size + 1, STRIDE)
+    approximations = [gathered(evolution.coefficients(1.0, k), comm) for k in sizes]
+    errors = np.array([in_norm(forward, u - exact) / size for u in approximations])
+    for i in range(1, len(errors)):
+        estimate = in_norm(forward, approximations[i] - approximations[i - 1]) / size
+        assert estimate > 0.1 * errors[i] or errors[i] < 1e-12
+    falling = errors[errors > 1e-10]
+    assert len(falling) >= 3
+    per_vector = (falling[-1] / falling[0]) ** (1.0 / (STRIDE * (len(falling) - 1)))
+    assert per_vector < 0.6
+
+
+def test_reported_change_is_the_worst_of_the_asked_times(case, comm):
+    forward, load, _, _ = case
+    loose = forward.evolve(load, TIMES, 1e-6)
+    changes = []
+    for time in TIMES:
+        u, before = (
+            gathered(loose.coefficients(time, k), comm) for k in (loose.size, loose.size - STRIDE)
+        )
+        changes.append(in_norm(forward, u - before) / in_norm(forward, u))
+    assert loose.change == pytest.approx(max(changes), rel=1e-6)
+    assert loose.change <= 1e-6
+    tight = forward.evolve(load, TIMES, 1e-12)
+    for time in TIMES:
+        exact = tight.coefficients(time)
+        error = in_norm(forward, gathered(loose.coefficients(time) - exact, comm))
+        assert error <= loose.change * in_norm(forward, gathered(exact, comm))
+
+
+def test_basis_is_orthonormal(case, comm):
+    forward, load, _, _ = case
+    evolution = forward.evolve(load, TIMES, 1e-12)
+    weighted = forward.operator.krylov_weights[:, None] * evolution.basis
+    gram = comm.allreduce(evolution.basis.T @ weighted)
+    assert gram == pytest.approx(np.eye(evolution.size), abs=1e-13)
+
+
+# -- dense output
+
+
+def test_trajectory_meets_the_coefficients(case):
+    forward, load, _, _ = case
+    evolution = forward.evolve(load, TIMES, 1e-11)
+    states = evolution.trajectory(8, 1.0)
+    scale = np.linalg.norm(states[-1])
+    for i in range(1, 9):
+        assert states[i] == pytest.approx(evolution.reduced(i / 8), abs=1e-11 * scale)
+    shorter = evolution.trajectory(8, 1.0, evolution.size - STRIDE)
+    assert not shorter[:, -STRIDE:].any()
+    early = evolution.reduced(0.5, evolution.size - STRIDE)
+    assert shorter[4] == pytest.approx(early, abs=1e-11 * scale)
+
+
+def test_functionals_are_those_of_the_coefficients(case, comm):
+    forward, load, _, _ = case
+    space = forward.operator.space
+    evolution = forward.evolve(load, TIMES, 1e-10)
+    row = space.load(forward.operator.gibbs * space.points[..., 0])
+    values = evolution.functional(row[None])
+    direct = comm.allreduce(float(row @ evolution.coefficients(0.7)))
+    assert values.shape == (1, evolution.size)
+    assert values[0] @ evolution.reduced(0.7) == pytest.approx(direct, abs=1e-14)
+
+
+# -- what the weak form preserves
+
+
+@pytest.mark.parametrize("family", [Bump, Polynomial, Uniform])
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-12])
+def test_mass_stays_one(comm, family, tolerance):
+    forward = propagator(comm, 1)
+    load = initial_load(forward.operator.space, family((0.3,), 0.9))
+    evolution = forward.evolve(load, TIMES, tolerance)
+    ones = np.ones_like(load)
+    mass = evolution.functional(multiply(forward.operator.mass, ones)[None])
+    for time in TIMES:
+        drift = mass[0] @ evolution.reduced(time) - 1.0
+        assert abs(drift) < 5e-13 + 0.01 * evolution.change
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_gibbs_state_stays(comm, dimension):
+    forward = propagator(comm, dimension)
+    load = multiply(forward.operator.mass, np.ones(forward.operator.space.num_owned))
+    evolution = forward.evolve(load, TIMES, 1e-12)
+    for time in (0.1, 1.0, 5.0):
+        assert evolution.coefficients(time) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_gibbs_energy_never_grows(case, comm):
+    forward, load, _, _ = case
+    evolution = forward.evolve(load, TIMES, 1e-10)
+    energies = []
+    for time in np.linspace(0.02, 2.0, 40):
+        u = evolution.coefficients(time)
+        energies.append(comm.allreduce(float(u @ multiply(forward.operator.mass, u))))
+    assert np.all(np.diff(energies) <= 1e-13 * energies[0])
+    mass_of_gibbs = forward.operator.space.integrate(forward.operator.gibbs)
+    assert energies[-1] >= 1.0 / mass_of_gibbs * (1 - 1e-12)
+
+
+def test_slowest_mode_decays_at_its_eigenvalue(comm):
+    forward = propagator(comm, 1)
+    M, K = (dense(getattr(forward.operator, name), comm) for name in ("mass", "stiffness"))
+    rates, modes = eigh(K, M)
+    assert abs(rates[0]) < 1e-11
+    start, _ = forward.operator.space.functions.dofmap.index_map.local_range
+    mode = modes[start : start + forward.operator.space.num_owned, 1]
+    evolution = forward.evolve(multiply(forward.operator.mass, mode), TIMES, 1e-12)
+    decayed = np.exp(-rates[1]) * mode
+    assert evolution.coefficients(1.0) == pytest.approx(decayed, abs=1e-10 * np.abs(modes).max())
+
+
+# -- limits
+
+
+def test_too_small_a_basis_is_refused(case, comm):
+    forward, load, _, _ = case
+    args = (forward.step, forward.solve(load), forward.operator.krylov_weights, comm, SHIFT)
+    with pytest.raises(KrylovError, match="basis of 10 vectors reached a relative change"):
+        krylov_evolution(*args, TIMES, 1e-12, max_size=10)
