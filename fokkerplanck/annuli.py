@@ -27,7 +27,7 @@ class Annuli:
     @property
     def edges(self) -> npt.NDArray[np.float64]:
         """Radii ``r0, 2 r0, ..., 2^count r0`` of the spheres between the regions."""
-        return self.r0 * 2.0 ** np.arange(self.count + 1)
+        return self.r0 * np.exp2(np.arange(self.count + 1, dtype=np.float64))
 
     @property
     def radius(self) -> float:

@@ -104,11 +104,12 @@ def fitted_rate(rows: Mapping[float, Row]) -> Rate | None:
     limit = rows.get(math.inf)
     if limit is None or limit.value <= NEGLIGIBLE:
         return None
+    finite = {N: row for N, row in rows.items() if math.isfinite(N)}
+    distances = {N: abs(row.scaled - limit.scaled) for N, row in finite.items()}
     gaps = {
-        N: abs(row.scaled - limit.scaled)
-        for N, row in rows.items()
-        if abs(row.scaled - limit.scaled) > 3.0 * (row.scaled_uncertainty + limit.scaled_uncertainty)
-        and N != math.inf
+        N: distances[N]
+        for N, row in finite.items()
+        if distances[N] > 3.0 * (row.scaled_uncertainty + limit.scaled_uncertainty)
     }
     deepest = sorted(gaps)[-max(_FEWEST_DEPTHS, len(gaps) // 2) :]
     if len(deepest) < _FEWEST_DEPTHS:

@@ -1,4 +1,4 @@
-"""Explicit a-priori constants of the bounds (A)–(C), and the checks that measured values obey them."""
+"""Explicit a-priori constants of the bounds (A)–(C)."""
 
 import math
 from collections.abc import Callable

@@ -10,6 +10,7 @@ The sharp limit q of ``N(p − p^N)`` obeys the same system with ``π_N = π`` a
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +23,15 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Propagator:
-    """An operator with its factored resolvent."""
+    """An operator with its resolvent."""
 
     operator: GibbsOperator
-    shift: float
+    shift: float  #: s > 0
 
-    def __post_init__(self) -> None:
-        """Factor the resolvent. Collective."""
-        object.__setattr__(self, "_resolvent", Resolvent(self.operator, self.shift))
+    @cached_property
+    def _resolvent(self) -> Resolvent:
+        """The factored resolvent. Collective at first use."""
+        return Resolvent(self.operator, self.shift)
 
     def solve(self, load: Array) -> Array:
         """``(M + K/s)^{-1}`` applied to a load vector. Collective."""
@@ -73,7 +75,7 @@ class DifferenceEvolution:
         return self.exact.space.num_owned
 
     def density(self, time: float) -> Array:
-        """Owned coefficients of u, scaled to mass 1: the drift by rounding is removed. Collective."""
+        """Owned coefficients of u, scaled to mass 1 against the rounding drift. Collective."""
         coefficients = self.evolution.coefficients(time)[: self.num_owned]
         space = self.perturbed.space
         return coefficients / space.integrate(self.perturbed.gibbs * space.evaluate(coefficients))
@@ -83,7 +85,7 @@ class DifferenceEvolution:
         return self.evolution.coefficients(time, size)[self.num_owned :] / self.scale
 
     def functional(self, on_density: Array, on_difference: Array) -> Array:
-        """Values of functionals of (u, z), each (j, num_owned), on the basis: (j, k). Collective."""
+        """Functionals of (u, z), each (j, num_owned), on the basis: (j, k). Collective."""
         return self.evolution.functional(np.hstack([on_density, on_difference / self.scale]))
 
 

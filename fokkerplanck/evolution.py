@@ -1,9 +1,9 @@
 """The exponential of the generator on a shift-and-invert Krylov space, with dense output in time.
 
-For ``M u' = −K u`` the resolvent ``S = (1 + L/s)^{-1}``, ``L = M^{-1}K``, is one factorisation. The
-Krylov space of S starts at ``v = S M^{-1} b``, with b the *exact* load vector of p_0: the L² projection
-``M^{-1} b`` of p_0/π, which smears a compact support over the tails, is never formed, and the error of
-the density stays that of the space, not that of the interpolation of p_0. On the Krylov space
+For ``M u' = −K u`` the resolvent ``S = (1 + L/s)^{-1}``, ``L = M^{-1}K``, is one factorisation.
+The Krylov space of S starts at ``v = S M^{-1} b``, with b the *exact* load vector of p_0: the L²
+projection ``M^{-1} b`` of p_0/π, which smears a compact support over the tails, is never formed,
+and the error of the density is that of the space, not that of interpolating p_0. On the space
 ``u(t) = (1 + L/s) e^{−tL} v`` is a small dense matrix function.
 
 References:
@@ -94,8 +94,9 @@ def krylov_evolution(
 ) -> Evolution:
     """Grow the basis by Arnoldi steps until the error estimate at all `times` is met. Collective.
 
-    The basis also ends where the estimate no longer falls because it is rounding. The estimate is the change of ``u(t)`` over the last steps, in the norm of the basis, relative to
-    ``u(t)``; since convergence is geometric it exceeds the error.
+    The basis also ends where the estimate no longer falls because it is rounding. The estimate is
+    the change of ``u(t)`` over the last steps, in the norm of the basis, relative to ``u(t)``;
+    since convergence is geometric it exceeds the error.
 
     Args:
         resolvent: the map S on owned coefficients.

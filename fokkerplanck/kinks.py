@@ -1,6 +1,6 @@
 """Compiled integrals of ``e^φ |z|`` over cells where z changes sign.
 
-φ and z are tensor polynomials on the unit interval or square, given by their values at Gauss points.
+φ and z are tensor polynomials on the unit interval or square, given by values at Gauss points.
 Along a line the roots of z are found and the pieces between them integrated by Gauss' rule. Over a
 box the lines are integrated in turn; the integral over a line is smooth in the other variable
 except where a root enters or leaves through a side, so the outer integral is split there too. Both
@@ -109,9 +109,7 @@ def _box_integral(a, b, c, d, z, phi, nodes, weights, barycentric):
         for q in range(n):
             if length > 0.0:
                 _basis(start + length * nodes[q], nodes, barycentric, basis)
-                line = line_integral(
-                    a, b, z @ basis, phi @ basis, nodes, weights, barycentric
-                )
+                line = line_integral(a, b, z @ basis, phi @ basis, nodes, weights, barycentric)
                 total += length * weights[q] * line
         start = end
     return total

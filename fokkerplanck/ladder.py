@@ -1,8 +1,11 @@
 """The resolutions that a study climbs until its numbers are as accurate as asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
+import numpy as np
+import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.level import Level, Problem, Tables, gauss_space
@@ -15,11 +18,16 @@ from fokkerplanck.space import Space
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.messages import blame
 
+Array = npt.NDArray[np.float64]
+
 #: Resolutions in turn: degree of the elements and refinement of the mesh.
 RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 150_000
+
+#: Depths up to this one have a say in the choice of the mesh.
+_SHALLOW = 8
 
 #: Shift of the Krylov space, in units of 1/T.
 SHIFT = 20.0
@@ -43,8 +51,8 @@ class Ladder:
         self._lowest = self._rungs[0][0] - 2
         self._has_climbed = False
 
-    def climb(self) -> tuple[Level, Level] | None:
-        """The next pair, or None at the top. Collective.
+    def climb(self, depths: Sequence[float]) -> tuple[Level, Level] | None:
+        """The next pair, for these depths, or None at the top. Collective.
 
         Raises:
             StudyError: the potential cannot be computed on the ball, or leaves double range.
@@ -52,36 +60,40 @@ class Ladder:
         if not self._rungs:
             return None
         degree, refinement = self._rungs[0]
-        with self._progress.stage("mesh"):
-            domain = self._domain(refinement)
-            space = gauss_space(domain, degree)
+        with self._progress.stage("mesh"), blame("annuli"):
+            space = gauss_space(self._domain(refinement), degree)
         if space.num_unknowns > MAX_UNKNOWNS and self._has_climbed:
             return None
         del self._rungs[0]
         self._has_climbed = True
         with self._progress.stage("risk"), blame("annuli"):
-            fine = self._level(space)
+            fine = self._level(space, depths)
             coarse = fine.coarser()
             # Both check the range of the potential, here where the study can be blamed.
             _ = fine.exact, coarse.exact
         return fine, coarse
 
+    @cache  # noqa: B019  # a ladder lives as long as its study's run
     def _domain(self, refinement: float) -> Domain:
         tolerance = self._study.tolerance
         with _refusing_blow_up():
             recipe = choose_recipe(
-                self._potential, self._around, self._radius, self._lowest, tolerance, refinement
+                self._potentials, self._around, self._radius, self._lowest, tolerance, refinement
             )
         return recipe.build(self._comm)
 
-    def _level(self, space: Space) -> Level:
+    def _potentials(self, points: Array) -> Array:
+        """V and those V_N that differ most from it, shape (j, P). Collective."""
+        depths = [N for N in self._study.depths if N <= _SHALLOW]
+        table = self._potential.tabulate(points, depths, self._comm)
+        return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
+
+    def _level(self, space: Space, depths: Sequence[float]) -> Level:
         """Tabulate all potentials at the Gauss points."""
         points = space.points
         cells, count, m = points.shape
         with _refusing_blow_up():
-            table = self._potential.tabulate(
-                points.reshape(-1, m), self._study.depths, self._comm
-            )
+            table = self._potential.tabulate(points.reshape(-1, m), depths, self._comm)
         tables = Tables(
             table.value.reshape(cells, count),
             {N: values.reshape(cells, count) for N, values in table.difference.items()},

@@ -136,9 +136,7 @@ class Level:
         )
 
     def _propagator(self, potential: Array) -> Propagator:
-        return Propagator(
-            GibbsOperator(self.space, potential, self.problem.diffusion), self.shift
-        )
+        return Propagator(GibbsOperator(self.space, potential, self.problem.diffusion), self.shift)
 
 
 def gauss_space(domain: Domain, degree: int) -> Space:

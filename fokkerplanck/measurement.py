@@ -176,14 +176,17 @@ def _supremum(rows: Array, other_rows: Array, fine: Solution, coarse: Solution) 
         method="bounded",
         options={"xatol": 1e-7 * horizon},
     )
-    value, time = max((float(sizes[top]), float(grid[top])), (-float(refined.fun), float(refined.x)))
+    value, time = max(
+        (float(sizes[top]), float(grid[top])), (-float(refined.fun), float(refined.x))
+    )
     # Near the start the curves differ most and matter least.
     relevant = sizes >= 0.5 * sizes[top]
     parts = {
         "space": SAFETY * float(np.max(np.linalg.norm(curve - companion, axis=1)[relevant])),
         "krylov": float(np.max(np.linalg.norm(curve - shorter, axis=1)[relevant])),
         "risk": value * fine.level.tables.errors[fine.depth],
-        "rounding": _ROUNDING * float(np.linalg.norm(np.abs(rows) @ np.abs(evolution.reduced(time)))),
+        "rounding": _ROUNDING
+        * float(np.linalg.norm(np.abs(rows) @ np.abs(evolution.reduced(time)))),
     }
     return Number(value, time, parts)
 

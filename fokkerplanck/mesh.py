@@ -6,6 +6,7 @@ square into the innermost circle, then rings; its cells are curved, with the geo
 at Gauss–Lobatto–Legendre points, so that the circles are met to rounding.
 """
 
+import itertools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,7 @@ class Recipe:
                 f"mesh sides must be two increasing lists from -1 to 1, got {self.sides!r}"
             )
         if not 1 <= self.geometry_degree <= 10:
-            raise ValueError(
-                f"mesh geometry_degree must lie in 1..10, got {self.geometry_degree}"
-            )
+            raise ValueError(f"mesh geometry_degree must lie in 1..10, got {self.geometry_degree}")
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -123,16 +122,17 @@ class Recipe:
         try:
             annuli = Annuli(float(text["annuli"]["radius"]), int(text["annuli"]["count"]))
             sizes = tuple((float(r), float(h)) for r, h in text.get("sizes", [[0.0, 0.5]]))
-            tuples = {key: tuple(map(float, text.get(key, ()))) for key in ("breaks", "points")}
+            breaks, points = (tuple(map(float, text.get(key, ()))) for key in ("breaks", "points"))
             sides = tuple(tuple(map(float, side)) for side in text.get("sides", ()))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "mesh recipe: annuli must be {radius, count}, breaks and points lists of numbers, "
-                f"sizes a list of [radius, size], sides two lists of numbers; got an error at {error}"
+                f"sizes a list of [radius, size], sides two lists of numbers; got {error}"
             ) from error
-        plain = {key: value for key, value in text.items() if key in {"family", "radius"}}
         whole = {key: text[key] for key in ("sectors", "geometry_degree") if key in text}
-        return cls(annuli=annuli, sizes=sizes, sides=sides, **tuples, **plain, **whole)
+        return cls(
+            text["family"], annuli, text["radius"], breaks, points, sizes, sides=sides, **whole
+        )
 
     @property
     def spheres(self) -> Array:
@@ -187,7 +187,9 @@ class Recipe:
                 cells
                 for quarter, side in enumerate(sides)
                 for cells in (
-                    _sector(reference, (layers - half) / (first - half), side, half, first, quarter),
+                    _sector(
+                        reference, (layers - half) / (first - half), side, half, first, quarter
+                    ),
                     _sector(reference, rings / first, side, 0.0, first, quarter),
                 )
             ]
@@ -197,12 +199,12 @@ class Recipe:
         """Subdivide the radial intervals between `ends` as finely as `sizes` asks."""
         radii, sizes = np.array(self.sizes).T
         pieces = [ends[:1]]
-        for a, b in zip(ends[:-1], ends[1:], strict=True):
+        for a, b in itertools.pairwise(ends):
             fine = np.linspace(a, b, 129)
             cells = np.concatenate([[0.0], np.cumsum(_trapezoid(fine, radii, sizes))])
             count = max(1, int(np.ceil(cells[-1] - 1e-9)))
             targets = np.linspace(0.0, cells[-1], count + 1)[1:-1]
-            pieces += [np.interp(targets, cells, fine), [b]]
+            pieces += [np.interp(targets, cells, fine), ends[1:][ends[1:] == b]]
         return np.concatenate(pieces)
 
 

@@ -6,8 +6,10 @@ total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from fokkerplanck.annuli import Annuli
 from fokkerplanck.caching import cache_directory
 from fokkerplanck.space import Space
 
@@ -30,12 +33,37 @@ LARGEST_EXPONENT = 690.0
 KRYLOV_POWER = 0.125
 
 
-def mass(u, v, gibbs, dx):
+def check_range(exponent: float, radius: float, annuli: Annuli) -> None:
+    """Refuse potentials whose Gibbs density underflows.
+
+    Args:
+        exponent: largest ``(V − min V)/D``.
+        radius: smallest one where this is too large.
+        annuli: to say how many would fit.
+
+    Raises:
+        ValueError: the exponent is too large.
+    """
+    if exponent <= LARGEST_EXPONENT:
+        return
+    if radius < annuli.r0:
+        way_out = f"even the core is too large, it must end before radius {radius:.4g}"
+    else:
+        way_out = f"a count of {int(np.log2(radius / annuli.r0))} annuli would fit"
+    raise ValueError(
+        f"exp(-V/D) leaves double range on the domain: (max V - min V)/D must be below "
+        f"{LARGEST_EXPONENT:g}, got {exponent:.4g}; {way_out}"
+    )
+
+
+def mass(u: Any, v: Any, gibbs: fem.Function, dx: ufl.Measure) -> ufl.Form:
     """Weak form of ``π u``; with ``v = 1`` it is the total mass ``∫ π u``."""
     return ufl.inner(gibbs * u, v) * dx
 
 
-def stiffness(u, v, gibbs, diffusion, dx):
+def stiffness(
+    u: Any, v: Any, gibbs: fem.Function, diffusion: fem.Constant, dx: ufl.Measure
+) -> ufl.Form:
     """Weak form of ``−∇·(D π ∇u)`` with no flux through the boundary.
 
     Taking ``v = 1`` gives zero, so every scheme built on it keeps the total mass ``∫ π u``.
@@ -43,7 +71,7 @@ def stiffness(u, v, gibbs, diffusion, dx):
     return ufl.inner(diffusion * gibbs * ufl.grad(u), ufl.grad(v)) * dx
 
 
-def coupling(u, v, gibbs, drift, dx):
+def coupling(u: Any, v: Any, gibbs: fem.Function, drift: fem.Function, dx: ufl.Measure) -> ufl.Form:
     """Weak form of ``−∇·(π u b)`` for a vector field b, with no flux through the boundary."""
     return ufl.inner(gibbs * u * drift, ufl.grad(v)) * dx
 
@@ -82,27 +110,11 @@ class GibbsOperator:
         finite = comm.allreduce(bool(np.all(np.isfinite(self.potential))), op=MPI.LAND)
         if not finite:
             raise ValueError("potential must be finite on the domain, got inf or nan")
-        spread = (comm.allreduce(self._largest(), op=MPI.MAX) - self.minimum) / self.diffusion
-        if spread > LARGEST_EXPONENT:
-            raise ValueError(
-                f"exp(-V/D) leaves double range on the domain: (max V - min V)/D must be below "
-                f"{LARGEST_EXPONENT:g}, got {spread:.4g}; {self._way_out()}"
-            )
-
-    def _largest(self) -> float:
-        return float(np.max(self.potential, initial=-np.inf))
-
-    def _way_out(self) -> str:
-        """Which number of annuli fits. Collective."""
-        annuli = self.space.domain.annuli
+        exponents = (self.potential - self.minimum) / self.diffusion
         radii = np.linalg.norm(self.space.points, axis=2)
-        too_high = self.potential - self.minimum > LARGEST_EXPONENT * self.diffusion
-        nearest = np.min(radii, where=too_high, initial=np.inf)
-        smallest = self.space.domain.comm.allreduce(float(nearest), op=MPI.MIN)
-        fits = int(np.floor(np.log2(max(smallest / annuli.r0, 0.5))))
-        if fits < 0:
-            return f"even the core is too large, it must end before radius {smallest:.4g}"
-        return f"an annuli count of {fits} would fit"
+        nearest = np.min(radii, where=exponents > LARGEST_EXPONENT, initial=np.inf)
+        largest = comm.allreduce(float(np.max(exponents, initial=0.0)), op=MPI.MAX)
+        check_range(largest, comm.allreduce(float(nearest), op=MPI.MIN), self.space.domain.annuli)
 
     @cached_property
     def minimum(self) -> float:
@@ -141,7 +153,7 @@ class GibbsOperator:
         field = self.space.quadrature_function(drift)
         return self._assemble(coupling, self._gibbs_function, field)
 
-    def _assemble(self, weak_form, *coefficients) -> PETSc.Mat:
+    def _assemble(self, weak_form: Callable[..., ufl.Form], *coefficients: Any) -> PETSc.Mat:
         trial = ufl.TrialFunction(self.space.functions)
         test = ufl.TestFunction(self.space.functions)
         form = fem.form(
@@ -173,13 +185,12 @@ class Resolvent:
     def __init__(self, operator: GibbsOperator, shift: float) -> None:
         """Factor the matrix. Collective."""
         matrix = operator.mass.copy()
-        same = PETSc.Mat.Structure.SAME_NONZERO_PATTERN
-        matrix.axpy(1.0 / shift, operator.stiffness, structure=same)
+        matrix.axpy(1.0 / shift, operator.stiffness, structure=PETSc.Mat.Structure.SAME)  # type: ignore[arg-type]  # an int in the stubs
         scale = matrix.getDiagonal()
         scale.sqrtabs()
         scale.reciprocal()
         matrix.diagonalScale(scale, scale)
-        matrix.setOption(PETSc.Mat.Option.SPD, True)
+        matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]  # the same
         self._scale = scale.array.copy()
         self._right = scale.duplicate()
         self._solution = scale.duplicate()

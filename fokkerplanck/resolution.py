@@ -11,13 +11,14 @@ from scipy.fft import dct
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import Gaussian, InitialDensity
 from fokkerplanck.mesh import Recipe
+from fokkerplanck.operators import LARGEST_EXPONENT, check_range
 
 Array = npt.NDArray[np.float64]
 
 #: Largest change of V/D over a cell in the radial direction.
 EXPONENT_PER_CELL = 8.0
 
-#: Largest radial cell near the origin, in units of the smaller of 1 and the diffusive length √(2DT).
+#: Largest radial cell near the origin, in units of the smaller of 1 and √(2DT).
 LARGEST_CELL = 0.5
 
 #: Largest radial cell at a distance, relative to its radius.
@@ -89,8 +90,9 @@ def outer_radius(
     unit = directions(around.dimension)
     needed = float(np.max(penalty(inner * unit))) + math.log(3.0 / accuracy) / rate
     radius = max(around.annuli.radius, around.initial.outer_radius)
-    while float(np.min(penalty(radius * unit))) < needed:
-        radius *= 1.05
+    with np.errstate(over="ignore"):
+        while float(np.min(penalty(radius * unit))) < needed:
+            radius *= 1.05
     return radius
 
 
@@ -105,18 +107,23 @@ def choose_recipe(
     """Mesh recipe that resolves ``e^{−V/D}`` and the diffusive length.
 
     Args:
-        potential: V at points of shape (P, m).
+        potential: V at points of shape (P, m), or several potentials, shape (j, P).
         around: annuli, initial density and scales.
         radius: outer radius.
         degree: lowest degree of the elements that will be used.
         accuracy: relative accuracy that is aimed at.
         refinement: factor by which cells are smaller than the rules ask.
+
+    Raises:
+        ValueError: ``e^{−V/D}`` leaves double range on the ball.
     """
     radii = np.linspace(0.0, radius, _NUM_RADII)
     unit = directions(around.dimension)
     points = radii[:, None, None] * unit
-    values = potential(points.reshape(-1, around.dimension)).reshape(len(radii), len(unit))
-    slope = np.max(np.abs(np.gradient(values, radii, axis=0)), axis=1) / around.diffusion
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = potential(points.reshape(-1, around.dimension)).reshape(-1, len(radii), len(unit))
+    _check_heights(values, radii, around)
+    slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2)) / around.diffusion
     diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
     largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
     sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300)) / refinement
@@ -139,6 +146,17 @@ def choose_recipe(
     )
 
 
+def _check_heights(values: Array, radii: Array, around: Surroundings) -> None:
+    """Refuse a ball on which the Gibbs density underflows."""
+    highest = np.max(np.nan_to_num(values, nan=np.inf, posinf=np.inf), axis=(0, 2))
+    exponents = (
+        highest - np.min(values, initial=np.inf, where=np.isfinite(values))
+    ) / around.diffusion
+    too_high = exponents > LARGEST_EXPONENT
+    nearest = float(np.min(radii, where=too_high, initial=np.inf))
+    check_range(float(np.max(exponents)), nearest, around.annuli)
+
+
 def _scaled(potential: Callable[[Array], Array], diffusion: float) -> Callable[[Array], Array]:
     return lambda points: potential(points) / diffusion
 
@@ -153,7 +171,7 @@ def angular_partition(
     do up to order 2p. Cells are halved until these fall below the accuracy.
 
     Args:
-        function: V/D at points of shape (P, 2).
+        function: V/D at points of shape (P, 2), or several of them, shape (j, P).
         radii: of the circles on which the function is looked at.
         degree: p.
         accuracy: of the function, absolute.
@@ -162,31 +180,35 @@ def angular_partition(
     Returns:
         Cell ends along the east and the north side, as `Recipe.sides` wants them.
     """
+    count = math.ceil(4.0 / largest)
     sides = []
     for quarter in range(4):
-        count = math.ceil(2.0 / (0.5 * largest))
         ends = np.linspace(-1.0, 1.0, count + 1)
+        cells = np.stack([ends[:-1], ends[1:]], axis=1)
         for _ in range(MAX_HALVINGS):
-            rough = _tails(function, radii, ends, quarter, degree) > accuracy
-            if not rough.any():
+            cells = cells[_tails(function, radii, cells, quarter, degree) > accuracy]
+            if not len(cells):
                 break
-            middles = 0.5 * (ends[:-1] + ends[1:])
-            ends = np.sort(np.concatenate([ends, middles[rough]]))
+            middles = cells.mean(axis=1)
+            ends = np.union1d(ends, middles)
+            cells = np.concatenate(
+                [np.stack([cells[:, 0], middles], 1), np.stack([middles, cells[:, 1]], 1)]
+            )
         sides.append(ends)
     east, north = (np.union1d(sides[q], -sides[q + 2]) for q in (0, 1))
     return tuple(east.tolist()), tuple(north.tolist())
 
 
 def _tails(
-    function: Callable[[Array], Array], radii: Array, ends: Array, quarter: int, degree: int
+    function: Callable[[Array], Array], radii: Array, cells: Array, quarter: int, degree: int
 ) -> Array:
     """Largest Chebyshev coefficient beyond order 2·degree on each cell, shape (num_cells,)."""
     count = 2 * degree + 8
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    middle, half = 0.5 * (ends[:-1] + ends[1:]), 0.5 * np.diff(ends)
+    middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
     angles = np.pi / 4 * (middle[:, None] + half[:, None] * nodes) + np.pi / 2 * quarter
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     points = radii[:, None, None, None] * circle
-    values = function(points.reshape(-1, 2)).reshape(len(radii), len(middle), count)
-    coefficients = np.abs(dct(values, axis=2)) / count
-    return np.max(coefficients[:, :, 2 * degree :], axis=(0, 2))
+    values = function(points.reshape(-1, 2)).reshape(-1, len(radii), len(middle), count)
+    coefficients = np.abs(dct(values, axis=3)) / count
+    return np.max(coefficients[..., 2 * degree :], axis=(0, 1, 3))

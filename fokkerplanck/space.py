@@ -173,7 +173,7 @@ class Space:
         return function.x.array[: self.num_owned].copy()
 
     def load(self, values: Array) -> Array:
-        """Load vector ``∫ f φ_i`` of a function with values (C, q) at the Gauss points. Collective."""
+        """Load vector ``∫ f φ_i``; f has values (C, q) at the Gauss points. Collective."""
         return self.assemble((self.weights * values) @ self.basis)
 
     def integrate(self, values: Array) -> float:

@@ -18,18 +18,20 @@ from fokkerplanck.study import Study
 def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
     """Measure all bounds of a study. Collective.
 
-    The sharp limit comes first. A depth whose numbers miss the accuracy is measured again at the
-    next resolution, with which later depths then begin.
+    The sharp limit comes first, then the depths from large to small. A depth whose numbers miss the
+    accuracy is measured again at the next resolution, with which shallower ones then begin: small
+    depths differ most from the limit and are the hardest.
 
     Raises:
         StudyError: the study asks for what cannot be computed; the message says what to change.
     """
     ladder = Ladder(study, comm, progress)
-    levels = ladder.climb()
+    waiting = sorted(study.depths, reverse=True)
+    levels = ladder.climb(waiting)
     assert levels is not None
     measurements: dict[float, Measurement] = {}
     constants: dict[float, ExplicitConstants] = {}
-    for depth in progress.track(sorted(study.depths, key=_limit_first), "depths"):
+    for depth in progress.track(waiting, "depths"):
         while True:
             with progress.stage("solve"):
                 solutions = [Solution.compute(level, depth) for level in levels]
@@ -37,17 +39,13 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
                 measurements[depth] = measure(*solutions)
             if _is_met(measurements[depth], study.tolerance):
                 break
-            if (higher := ladder.climb()) is None:
+            if (higher := ladder.climb([N for N in waiting if depth >= N])) is None:
                 break
             levels = higher
         constants[depth] = explicit_constants(levels[0], depth)
     rows = _rows(_smoothed(measurements), study)
     checks = check_bounds(rows, constants, study.tolerance)
     return Table(rows, checks, _notes(study, levels[0]))
-
-
-def _limit_first(depth: float) -> float:
-    return -math.inf if math.isinf(depth) else depth
 
 
 def _is_met(measurement: Measurement, tolerance: float) -> bool:
