@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
-from scipy.linalg import expm
+from scipy.linalg import expm, schur, solve_sylvester
 
 Array = npt.NDArray[np.float64]
 
@@ -55,23 +55,34 @@ class Evolution:
 
     def reduced(self, time: float, size: int | None = None) -> Array:
         """Coordinates of ``u(time)`` on the basis, or on its first `size` vectors; shape (k,)."""
-        k = self.size if size is None else size
-        inverse = np.linalg.inv(self.hessenberg[:k, :k])
-        generator = self.shift * (inverse - np.eye(k))
-        coordinates = np.zeros(self.size)
-        coordinates[:k] = self.start_norm * (inverse @ expm(-time * generator)[:, 0])
-        return coordinates
+        modes, inverse, start = self._reduction(self.size if size is None else size)
+        generator = self.shift * (inverse - np.eye(len(inverse)))
+        return modes @ (inverse @ (expm(-time * generator) @ start))
 
     def trajectory(self, count: int, horizon: float, size: int | None = None) -> Array:
         """Coordinates at the times ``0, horizon/count, ..., horizon``, shape (count + 1, k)."""
-        k = self.size if size is None else size
-        inverse = np.linalg.inv(self.hessenberg[:k, :k])
-        step = expm(-horizon / count * self.shift * (inverse - np.eye(k)))
-        states = np.zeros((count + 1, self.size))
-        states[0, :k] = self.start_norm * inverse[:, 0]
-        for i in range(count):
-            states[i + 1, :k] = step @ states[i, :k]
-        return states
+        modes, inverse, start = self._reduction(self.size if size is None else size)
+        step = expm(-horizon / count * self.shift * (inverse - np.eye(len(inverse))))
+        states = [inverse @ start]
+        for _ in range(count):
+            states.append(step @ states[-1])
+        return np.array(states) @ modes.T
+
+    def _reduction(self, size: int) -> tuple[Array, Array, Array]:
+        """Modes (k, r) of the first `size` vectors, the inverse resolvent on them, and the start.
+
+        The resolvent has its spectrum in (0, 1]. In an inner product in which it is not symmetric, a
+        Ritz value can lie left of zero; it stands for modes that have decayed long ago, but its
+        exponential would grow. It is left out by the spectral projection along its modes.
+        """
+        triangle, basis, r = schur(self.hessenberg[:size, :size], sort="rhp")
+        start = basis[0, :r].copy()
+        if r < size:
+            tilt = solve_sylvester(triangle[:r, :r], -triangle[r:, r:], triangle[:r, r:])
+            start += tilt @ basis[0, r:]
+        modes = np.zeros((self.size, r))
+        modes[:size] = basis[:, :r]
+        return modes, np.linalg.inv(triangle[:r, :r]), self.start_norm * start
 
     def coefficients(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of ``u(time)``."""
