@@ -1,0 +1,157 @@
+"""The difference equation against densities in closed form and against sinc collocation."""
+
+import math
+
+import numpy as np
+import pytest
+from gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
+from sinc_reference import SincReference
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.difference import Propagator, evolve_difference
+from fokkerplanck.initial import Bump, Gaussian
+from fokkerplanck.level import gauss_space
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.norms import weighted_l1
+from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.start import initial_load
+
+EDGES = [0.0, *ANNULI.edges]
+
+both = pytest.mark.parametrize("pair", PAIRS, ids=["line", "plane"])
+
+
+def region_norms(solution, time):
+    level, pair = solution.level, solution.pair
+    weight = level.log_bound_weight + pair.exact.log_gibbs
+    return weighted_l1(level.space, weight, pair.difference(time)).values
+
+
+# -- two quadratic potentials
+
+
+@both
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_weighted_norms_per_region(pair, depth):
+    exact = pair.norms(1.0, 1.0 / depth, EDGES)
+    assert region_norms(solutions(pair, depth)[0], 1.0)[:-1] == pytest.approx(exact, rel=2e-10)
+
+
+@both
+@pytest.mark.parametrize("depth", [2.0, math.inf])
+def test_dense_output_between_the_asked_times(pair, depth):
+    exact = pair.norms(0.4, 1.0 / depth, EDGES)
+    assert region_norms(solutions(pair, depth)[0], 0.4)[:-1] == pytest.approx(exact, rel=1e-8)
+
+
+@both
+def test_pointwise_difference_and_density(pair):
+    solution = solutions(pair, 16.0)[0]
+    space, evolution = solution.level.space, solution.pair
+    inside = np.linalg.norm(space.points, axis=2) < 2.0
+    z = space.evaluate(evolution.difference(1.0))
+    exact = pair.difference(space.points, 1.0, 1 / 16)
+    difference = evolution.exact.gibbs * z
+    largest = space.domain.comm.allreduce(np.max(np.abs(exact), initial=0.0))
+    assert difference[inside] == pytest.approx(exact[inside], abs=1e-10 * largest)
+    u = space.evaluate(evolution.density(1.0))
+    shallow = pair.density(space.points, 1.0) - exact / 16
+    density = evolution.perturbed.gibbs * u
+    assert density[inside] == pytest.approx(shallow[inside], rel=1e-9)
+
+
+@both
+def test_large_depth_keeps_all_digits(pair):
+    # By subtraction, N = 2^20 would leave nine digits of the values and three of the correction.
+    large, limit = (region_norms(solutions(pair, N)[0], 1.0)[:-1] for N in (2.0**20, math.inf))
+    exact_large, exact_limit = (pair.norms(1.0, h, EDGES) for h in (2.0**-20, 0.0))
+    assert large == pytest.approx(exact_large, rel=2e-10)
+    correction, exact_correction = large / limit - 1.0, exact_large / exact_limit - 1.0
+    assert np.all(np.abs(exact_correction) > 1e-8)
+    assert correction == pytest.approx(exact_correction, abs=1e-11)
+
+
+@both
+def test_subtraction_of_two_densities_agrees(pair):
+    fine = levels(pair)[0]
+    times, depth = fine.problem.times, 2.0
+    here = fine.exact.evolve(fine.load, times, 1e-12).coefficients(1.0)
+    operator = GibbsOperator(fine.space, fine.tables.perturbed(depth), fine.problem.diffusion)
+    other = Propagator(operator, fine.shift)
+    there = other.evolve(fine.load, times, 1e-12).coefficients(1.0)
+    p, p_N = (
+        of.operator.gibbs * fine.space.evaluate(u) for of, u in ((fine.exact, here), (other, there))
+    )
+    z = fine.space.evaluate(solutions(pair, depth)[0].pair.difference(1.0))
+    solved = fine.exact.operator.gibbs * z
+    assert depth * (p - p_N) == pytest.approx(solved, abs=1e-10)
+
+
+# -- a potential whose densities have no closed form
+
+V = SincReference(
+    V=lambda x: 0.5 * x**2 + 0.6 * np.cos(2 * x),
+    slope=lambda x: x - 1.2 * np.sin(2 * x),
+    E=lambda x: np.sin(x) + 0.2 * np.cos(3 * x) + 0.1 * x**2,
+    E_slope=lambda x: np.cos(x) - 0.6 * np.sin(3 * x) + 0.2 * x,
+    initial=lambda x: Gaussian((0.3,), 0.4)(x[:, None]),
+    diffusion=0.8,
+)
+
+
+@pytest.mark.parametrize("h", [0.0, 0.25])
+def test_double_well_against_sinc_collocation(comm, h):
+    recipe = Recipe("interval", Annuli(1.0, 2), 7.5, sizes=((0.0, 0.4),))
+    space = gauss_space(recipe.build(comm), 10)
+    x = space.points[..., 0]
+    exact, perturbed = (
+        Propagator(GibbsOperator(space, values, V.diffusion), 20.0)
+        for values in (V.V(x), V.V(x) - h * V.E(x))
+    )
+    load = initial_load(space, Gaussian((0.3,), 0.4))
+    drift = V.E_slope(x)[..., None]
+    pair = evolve_difference(perturbed, exact, drift, load, (0.25, 1.0), 1e-12)
+    weight = 0.05 * x**2
+    norm = weighted_l1(space, weight + exact.operator.log_gibbs, pair.difference(1.0))
+    truth = V.norms(1.0, h, lambda x: 0.05 * x**2, [0.0, 1.0, 2.0, 4.0])
+    assert norm.values[:-1] == pytest.approx(truth, rel=1e-9)
+
+
+# -- invariants
+
+
+@both
+@pytest.mark.parametrize("depth", [2.0, math.inf])
+def test_difference_has_no_mass(pair, depth):
+    evolution = solutions(pair, depth)[0].pair
+    space = evolution.exact.space
+    row = space.load(evolution.exact.gibbs)[None]
+    mass = evolution.functional(np.zeros_like(row), row)[0]
+    for time in (0.1, 0.5, 1.0):
+        assert abs(mass @ evolution.evolution.reduced(time)) < 1e-11
+
+
+def test_equal_potentials_give_no_difference(comm):
+    recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
+    space = gauss_space(recipe.build(comm), 6)
+    operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
+    load = initial_load(space, Bump((0.1,), 0.5))
+    still = evolve_difference(operator, operator, 0.0 * space.points, load, (1.0,), 1e-9)
+    assert not still.difference(1.0).any()
+    alone = operator.evolve(load, (1.0,), 1e-9).coefficients(1.0)
+    assert still.density(1.0) == pytest.approx(alone, rel=1e-8)
+
+
+def test_difference_is_linear_in_the_drift(comm):
+    recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
+    space = gauss_space(recipe.build(comm), 6)
+    operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
+    load = initial_load(space, Bump((0.1,), 0.5))
+    fields = [np.cos(space.points), space.points**3]
+    fields.append(fields[0] - 1e6 * fields[1])
+    first, second, sum_ = (
+        evolve_difference(operator, operator, field, load, (1.0,), 1e-12).difference(1.0)
+        for field in fields
+    )
+    expected = first - 1e6 * second
+    assert sum_ == pytest.approx(expected, abs=1e-9 * np.max(np.abs(expected), initial=1e-300))
