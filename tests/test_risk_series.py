@@ -26,6 +26,8 @@ def linear_difference(data: DataMeasure, theta: float, depth: float) -> tuple[fl
         [mpmath.mpf(v) for v in column[:, 0].tolist()] for column in (data.inputs, data.targets)
     )
 
+    pairs = list(zip(x, y, strict=True))
+
     def value(t: mpmath.mpf) -> mpmath.mpf:
         end = mpmath.exp(t)
         if depth == math.inf:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import sympy
@@ -31,6 +31,8 @@ _NAMES: Final[dict[Any, str]] = {
 _HELPERS: Final = {"sqrt", "power", "bounded_sin", "bounded_cos", "WIDEST"}
 _IMPORTED: Final = sorted({*_NAMES.values(), *_HELPERS} - {"abs"})
 _BOUNDED: Final = re.compile(r"\b(sin|cos)\(")
+
+_STEP_SIZE: Final = sympy.Symbol("h", real=True)
 
 _HEADER: Final = '''"""Kernel of one network; generated, not to be edited."""
 
@@ -76,9 +78,10 @@ class Leaf:
 
     def print(self, name: str, block: int) -> str:
         """Return the source that defines ``name``."""
-        body = _Body(self.system, block)
         if self.kind == "layer":
-            return body.layer(name)
+            increments = tuple(_STEP_SIZE * slope for slope in self.system.slopes)
+            return _Body(replace(self.system, slopes=increments), block).layer(name)
+        body = _Body(self.system, block)
         given = ", ".join(f"{name}_{part}" for part in ("field", "advance", "norm"))
         parts = (
             body.field(f"{name}_field"),
@@ -154,11 +157,11 @@ class _Body:
         return self.function(f"{name}(theta, z, slopes)", self.loop(loads, stores), "COMPILED")
 
     def layer(self, name: str) -> str:
-        """Return ``layer(theta, z, h)``, which moves ``z`` to ``z + h g(z)``."""
+        """Return ``layer(theta, z, h)``, which moves ``z`` to ``z + g(z)``; h is part of g."""
         moved = list(zip(self.system.states, self.results, strict=True))
         loads = [f"{z} = z[{self.entry(a)}]" for a, (z, _) in enumerate(moved)]
         stores = [
-            f"z[{self.entry(a)}] = {z} + h * {g}"
+            f"z[{self.entry(a)}] = {z} + {g}"
             for a, (z, g) in enumerate(moved)
             if self.system.slopes[a] != 0
         ]
@@ -182,7 +185,11 @@ class _Body:
         wide = [f"huge |= abs({angle}) > WIDEST" for angle in self.angles]
         bounded = [_BOUNDED.sub(r"bounded_\1(", line) for line in statements]
         search = [_BOUNDED.sub(r"bounded_\1(", line) for line in (*loads, *self.lines, *wide)]
-        return ["huge = False", head, *_indented(search), "if huge:"] + [
+        return [
+            "huge = False",
+            head,
+            *_indented(search),
+            "if huge:",
             *_indented(statements),
             "else:",
             *_indented(bounded),

@@ -26,6 +26,9 @@ ENTRY: Final[dict[str, Any]] = {**COMPILED, "cache": True, "nogil": True}
 LOG2_E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01  # the low 21 bits are zero, so k times it is exact
 LN2_LOW: Final = 1.90821492927058770002e-10
+TWICE_LOG2_E: Final = 2 * LOG2_E
+HALF_LN2_HIGH: Final = 0.5 * LN2_HIGH
+HALF_LN2_LOW: Final = 0.5 * LN2_LOW
 ROUND: Final = 6755399441055744.0  # 1.5 * 2**52: adding and subtracting it rounds to an integer
 ROUND_BITS: Final = 0x4338000000000000
 TWO_OVER_PI: Final = 0.6366197723675814
@@ -89,7 +92,7 @@ def expm1_reduced(r):
 
 @njit(**OPTIONS)
 def exp(x):
-    """Return the exponential function as ``2^k exp(r)``."""
+    """Return the exponential function, reduced to ``2^k`` times that of a small argument."""
     x = 710.0 if x > 710.0 else x
     x = -746.0 if x < -746.0 else x
     shifted = x * LOG2_E + ROUND
@@ -100,22 +103,31 @@ def exp(x):
 
 @njit(**OPTIONS)
 def tanh(x):
-    """Return ``tanh(x) = E / (E + 2)`` with ``E = exp(2|x|) - 1``, and the sign of x.
+    """Return ``tanh(k ln(2)/2 + y) = ((s - 1) + (s + 1) T) / ((s + 1) + (s - 1) T)``.
 
-    It is computed as ``E/2 - (E/2) E / (E + 2)`` for small E and ``1 - 2 / (E + 2)`` for large,
-    where the rounding errors of the quotient hardly count.
+    Here ``s = 2^k`` and ``T = tanh(y)`` for ``|y| <= ln(2)/4``, by a minimax polynomial of
+    degree 13. For k = 0 the quotient is ``2 T / 2``, without rounding. For larger k the part 5/16,
+    and later 1, is taken out of it, so that its rounding counts less.
     """
-    t = 2.0 * abs(x)
-    t = 44.0 if t > 44.0 else t
-    shifted = t * LOG2_E + ROUND
+    a = abs(x)
+    a = 22.0 if a > 22.0 else a
+    shifted = a * TWICE_LOG2_E + ROUND
     k = shifted - ROUND
-    r = (t - k * LN2_HIGH) - k * LN2_LOW
-    power_of_two = from_bits((to_bits(shifted) - ROUND_BITS + 1023) << 52)
-    e = power_of_two * expm1_reduced(r) + (power_of_two - 1.0)
-    half = 0.5 * e
-    large = e > 2.5
-    quotient = (2.0 if large else half * e) / (e + 2.0)
-    return math.copysign((1.0 if large else half) - quotient, x)
+    y = (a - k * HALF_LN2_HIGH) - k * HALF_LN2_LOW
+    z = y * y
+    q = 0.0034637924300781496
+    q = q * z - 0.008858927700294618
+    q = q * z + 0.021869421627089054
+    q = q * z - 0.053968253497737116
+    q = q * z + 0.13333333333212213
+    q = q * z - 0.3333333333333328
+    t = y + y * (z * q)
+    s = from_bits((to_bits(shifted) - ROUND_BITS + 1023) << 52)
+    rest = 0.6875 if k > 0.5 else 1.0
+    rest = 0.0 if k > 3.5 else rest
+    u, v = rest * s, 2.0 - rest
+    quotient = ((u - v) + (u + v) * t) / ((s + 1.0) + (s - 1.0) * t)
+    return math.copysign((1.0 - rest) + quotient, x)
 
 
 @njit(**OPTIONS)
