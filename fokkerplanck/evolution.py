@@ -71,8 +71,8 @@ class Evolution:
     def _reduction(self, size: int) -> tuple[Array, Array, Array]:
         """Modes (k, r) of the first `size` vectors, the inverse resolvent on them, and the start.
 
-        The resolvent has its spectrum in (0, 1]. In an inner product in which it is not symmetric, a
-        Ritz value can lie left of zero; it stands for modes that have decayed long ago, but its
+        The resolvent has its spectrum in (0, 1]. In an inner product in which it is not symmetric
+        a Ritz value can lie left of zero; it stands for modes that have decayed long ago, but its
         exponential would grow. It is left out by the spectral projection along its modes.
         """
         triangle, basis, r = schur(self.hessenberg[:size, :size], sort="rhp")

@@ -119,6 +119,7 @@ class GaussianPair:
 
     # -- weighted norms
 
+    @cache  # noqa: B019 - pairs live as long as the tests
     def norms(self, time, h, edges):
         """``∫ e^{γ|θ|²/4} N|p − p^N|`` over ``a <= |θ| < b`` for consecutive edges."""
         integrate = self._shell_1d if self.dimension == 1 else self._shell_2d
@@ -157,7 +158,7 @@ class GaussianPair:
     def level(self, comm, depths, degree, size=0.5, tolerance=1e-11):
         """A discretisation with exact tables."""
         family = "interval" if self.dimension == 1 else "disk"
-        recipe = Recipe(family, ANNULI, RADIUS, sizes=((0.0, size), (RADIUS, 2 * size)))
+        recipe = Recipe(family, ANNULI, RADIUS, sizes=((0.0, size), (RADIUS, 2 * size)), sectors=8)
         space = gauss_space(recipe.build(comm), degree)
         points = space.points
         tables = Tables(
@@ -198,12 +199,12 @@ def solutions(pair, depth):
 
 def composite(ends, graded=False):
     """Gauss panels between ends; graded towards the ends if the integrand has roots there."""
-    nodes, weights = np.polynomial.legendre.leggauss(24)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
     x, w = [], []
     for a, b in pairwise(ends):
         cuts = np.linspace(0, 1, 4)
         if graded:
-            fine = 0.5 * 0.25 ** np.arange(9.0, -1, -1)
+            fine = 0.5 * 0.25 ** np.arange(7.0, -1, -1)
             cuts = np.concatenate([[0], fine, 1 - fine[-2::-1], [1]])
         panels = a + (b - a) * cuts
         half = 0.5 * np.diff(panels)

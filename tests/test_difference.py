@@ -16,7 +16,7 @@ from fokkerplanck.norms import weighted_l1
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.start import initial_load
 
-EDGES = [0.0, *ANNULI.edges]
+EDGES = (0.0, *ANNULI.edges)
 
 both = pytest.mark.parametrize("pair", PAIRS, ids=["line", "plane"])
 
@@ -53,11 +53,11 @@ def test_pointwise_difference_and_density(pair):
     exact = pair.difference(space.points, 1.0, 1 / 16)
     difference = evolution.exact.gibbs * z
     largest = space.domain.comm.allreduce(np.max(np.abs(exact), initial=0.0))
-    assert difference[inside] == pytest.approx(exact[inside], abs=1e-10 * largest)
+    assert difference[inside] == pytest.approx(exact[inside], abs=1e-8 * largest)
     u = space.evaluate(evolution.density(1.0))
     shallow = pair.density(space.points, 1.0) - exact / 16
     density = evolution.perturbed.gibbs * u
-    assert density[inside] == pytest.approx(shallow[inside], rel=1e-9)
+    assert density[inside] == pytest.approx(shallow[inside], rel=1e-8)
 
 
 @both
@@ -84,7 +84,7 @@ def test_subtraction_of_two_densities_agrees(pair):
     )
     z = fine.space.evaluate(solutions(pair, depth)[0].pair.difference(1.0))
     solved = fine.exact.operator.gibbs * z
-    assert depth * (p - p_N) == pytest.approx(solved, abs=1e-10)
+    assert depth * (p - p_N) == pytest.approx(solved, abs=2e-9)
 
 
 # -- a potential whose densities have no closed form

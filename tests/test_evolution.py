@@ -7,7 +7,7 @@ from scipy.linalg import eigh, expm
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.difference import Propagator
-from fokkerplanck.evolution import STRIDE, KrylovError, krylov_evolution
+from fokkerplanck.evolution import STRIDE, Evolution, KrylovError, krylov_evolution
 from fokkerplanck.initial import Bump, Polynomial, Uniform
 from fokkerplanck.level import gauss_space
 from fokkerplanck.mesh import Recipe
@@ -48,8 +48,7 @@ def case(request):
     """A propagator, the load of a compact density, the dense generator and the whole start."""
     comm = MPI.COMM_WORLD
     forward = propagator(comm, request.param)
-    center = (0.2, -0.1)[: request.param]
-    load = initial_load(forward.operator.space, Bump(center, 0.8))
+    load = initial_load(forward.operator.space, Bump((0.0,) * request.param, 0.5))
     M, K = (dense(getattr(forward.operator, name), comm) for name in ("mass", "stiffness"))
     return forward, load, np.linalg.solve(M, K), np.linalg.solve(M, gathered(load, comm))
 
@@ -191,6 +190,18 @@ def test_slowest_mode_decays_at_its_eigenvalue(comm):
 
 
 # -- limits
+
+
+def test_ritz_values_left_of_zero_are_left_out(comm):
+    values = np.array([0.9, 0.3, 0.05, -0.01])
+    modes = np.eye(4) + 0.3 * np.tri(4).T
+    hessenberg = modes @ np.diag(values) @ np.linalg.inv(modes)
+    evolution = Evolution(np.eye(4), hessenberg, 2.0, 0.0, SHIFT, comm)
+    for time in (0.01, 0.5):
+        decay = np.where(values > 0, np.exp(-time * SHIFT * (1 / values - 1)) / values, 0.0)
+        exact = 2.0 * modes @ (decay * np.linalg.inv(modes)[:, 0])
+        assert evolution.reduced(time) == pytest.approx(exact, rel=1e-12)
+        assert evolution.trajectory(3, 3 * time)[1] == pytest.approx(exact, rel=1e-12)
 
 
 def test_too_small_a_basis_is_refused(case, comm):
