@@ -1,5 +1,6 @@
 """The Fokker–Planck equation of any potential: ``∂_t p = ∇·(D∇p + p∇V)`` on a ball."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from fokkerplanck.evolution import Evolution
 from fokkerplanck.initial import InitialDensity
 from fokkerplanck.mesh import Domain, Recipe
 from fokkerplanck.operators import LARGEST_EXPONENT, GibbsOperator
-from fokkerplanck.resolution import Surroundings, choose_recipe, directions
+from fokkerplanck.resolution import EXPONENT_PER_CELL, Surroundings, choose_recipe, directions
 from fokkerplanck.space import Space
 from fokkerplanck.start import initial_load
 
@@ -32,6 +33,12 @@ _SHIFT = 10.0
 
 #: The error estimate is also met at this part of the horizon.
 _EARLY = 1 / 8
+
+#: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
+_LARGEST_CHANGE = 20.0
+
+#: Cells around are halved at most this often.
+_MAX_HALVINGS = 4
 
 #: To which V/D is resolved by the cells around circles.
 _ANGULAR_ACCURACY = 1e-8
@@ -52,6 +59,9 @@ class Solution:
 
     def density(self, time: float) -> Density:
         """The density at a time, scaled to mass 1 to remove the drift by rounding. Collective.
+
+        The error estimate holds from ``horizon/8`` on; a solution with a shorter horizon resolves
+        earlier times.
 
         Raises:
             ValueError: the time does not lie in ``(0, horizon]``.
@@ -106,6 +116,7 @@ def solve(
     space = Space(domain, degree, degree + _GAUSS_SURPLUS)
     load = initial_load(space, initial)
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
+    _check_resolution(operator)
     propagator = Propagator(operator, _SHIFT / horizon)
     evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance)
     return Solution(operator, evolution, horizon)
@@ -132,7 +143,7 @@ def _tabulate_expression(potential: ufl.core.expr.Expr, space: Space) -> Array:
     if potential.ufl_shape:
         raise ValueError(f"potential must be a scalar, got the shape {potential.ufl_shape}")
     if home is None:
-        potential = potential + 0.0 * ufl.SpatialCoordinate(mesh)[0]
+        potential = fem.Constant(mesh, 1.0) * potential
     cells = np.arange(space.domain.num_owned_cells, dtype=np.int32)
     values = fem.Expression(potential, space.rule[0]).eval(mesh, cells)
     return np.asarray(values, dtype=np.float64).reshape(space.points.shape[:2])
@@ -171,7 +182,48 @@ def _fitting_domain(
     count = max(0, round(math.log2(radius / scale)))
     annuli = Annuli(radius * 2.0**-count, count)
     around = Surroundings(annuli, initial, diffusion, horizon, ())
-    return choose_recipe(values, around, radius, degree, _ANGULAR_ACCURACY).build(comm)
+    recipe = choose_recipe(values, around, radius, degree, _ANGULAR_ACCURACY)
+    if recipe.sides:
+        sides = tuple(_halved(side, i, values, radius, diffusion) for i, side in enumerate(recipe.sides))
+        recipe = dataclasses.replace(recipe, sides=sides)
+    return recipe.build(comm)
+
+
+def _halved(
+    side: tuple[float, ...], quarter: int, potential: Potential, radius: float, diffusion: float
+) -> tuple[float, ...]:
+    """Halve cells on a side, and opposite, over which V/D changes too much around circles."""
+    ends = np.array(side)
+    radii = np.linspace(0.0, radius, 17)[1:]
+    for _ in range(_MAX_HALVINGS):
+        unit = np.linspace(0.0, 1.0, 9)
+        along = ends[:-1, None] + np.diff(ends)[:, None] * unit
+        # The opposite side mirrors this one: -(-along).
+        angles = np.pi / 4 * np.stack([along, -along[..., ::-1] + 4.0]) + np.pi / 2 * quarter
+        circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+        points = radii[:, None, None, None, None] * circle
+        values = np.asarray(potential(points.reshape(-1, 2))).reshape(points.shape[:-1])
+        rough = np.ptp(values, axis=3).max(axis=(0, 1)) > EXPONENT_PER_CELL * diffusion
+        if not rough.any():
+            break
+        ends = np.sort(np.concatenate([ends, 0.5 * (ends[:-1] + ends[1:])[rough]]))
+    return tuple(ends.tolist())
+
+
+def _check_resolution(operator: GibbsOperator) -> None:
+    """Raise if ``exp(−V/D)`` changes so much over a cell that the matrices degenerate. Collective."""
+    space, comm = operator.space, operator.space.domain.comm
+    change = np.ptp(operator.log_gibbs, axis=1)
+    worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
+    if worst <= _LARGEST_CHANGE:
+        return
+    nearest = np.linalg.norm(space.points, axis=2).min(axis=1)
+    local = np.min(nearest, where=change > _LARGEST_CHANGE, initial=np.inf)
+    smallest = comm.allreduce(float(local), op=MPI.MIN)
+    raise ValueError(
+        f"V/D must change by less than {_LARGEST_CHANGE:g} over a cell, got {worst:.3g}; give a "
+        f"finer domain, or a radius below {smallest:.3g}"
+    )
 
 
 def _check_range(potential: Potential, dimension: int, radius: float, diffusion: float) -> None:

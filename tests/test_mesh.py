@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.space import Space, geometry_at
+
+MESHES = Path(__file__).parents[1] / "meshes"
+DISK = Recipe("disk", Annuli(1.0, 2), 5.0, breaks=(1.5, 3.0))
+INTERVAL = Recipe("interval", Annuli(0.5, 3), 4.5, breaks=(1.3,), points=(0.2, -7.0))
+
+
+def space_of(recipe, comm=MPI.COMM_WORLD):
+    return Space(recipe.build(comm), 2, 12)
+
+
+def region_volumes(space):
+    """Volume of each region, by the Gauss rule."""
+    domain = space.domain
+    cells = space.weights.sum(axis=1)
+    count = domain.annuli.count + 2
+    local = np.bincount(domain.regions[: len(cells)], cells, minlength=count)
+    return domain.comm.allreduce(local)
+
+
+@pytest.mark.parametrize("degree", [5, 6, 8, 10])
+def test_area_of_the_disk(degree):
+    recipe = Recipe("disk", Annuli(1.0, 2), 5.0, sectors=16, geometry_degree=degree)
+    radii = np.array([0.0, 1.0, 2.0, 4.0, 5.0])
+    expected = np.pi * np.diff(radii**2)
+    np.testing.assert_allclose(region_volumes(space_of(recipe)), expected, rtol=3e-14)
+
+
+def test_length_of_the_interval():
+    radii = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 4.5])
+    np.testing.assert_allclose(region_volumes(space_of(INTERVAL)), 2 * np.diff(radii), rtol=1e-14)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4])
+def test_area_converges_with_twice_the_geometry_degree(degree):
+    errors = []
+    for sectors in (16, 32):
+        recipe = Recipe(
+            "disk", Annuli(1.0, 0), 1.0, sectors=sectors, geometry_degree=degree, sizes=((0, 1.0),)
+        )
+        errors.append(abs(region_volumes(space_of(recipe)).sum() - np.pi))
+    assert np.log2(errors[0] / errors[1]) > 2 * degree - 0.2
+
+
+@pytest.mark.parametrize("recipe", [DISK, INTERVAL], ids=["disk", "interval"])
+def test_no_cell_crosses_a_sphere(recipe):
+    domain = recipe.build(MPI.COMM_WORLD)
+    line = np.linspace(0.0, 1.0, 9)
+    m = domain.dimension
+    grid = np.stack(np.meshgrid(*[line] * m, indexing="ij"), axis=-1).reshape(-1, m)
+    radii = np.linalg.norm(geometry_at(domain, grid).points, axis=2)
+    for sphere in recipe.spheres:
+        # Curved facets meet the sphere at their nodes, and between them to this.
+        inside = radii.max(axis=1) <= sphere * (1 + 1e-8)
+        outside = radii.min(axis=1) >= sphere * (1 - 1e-8)
+        assert np.all(inside | outside)
+
+
+def test_interval_has_the_points_it_is_asked_for():
+    domain = INTERVAL.build(MPI.COMM_WORLD)
+    ends = np.concatenate(domain.comm.allgather(domain.mesh.geometry.x[:, 0]))
+    for point in (0.2, -1.3, 1.3, -4.5, 4.5, 0.0):
+        assert np.min(np.abs(ends - point)) < 1e-12
+    assert np.max(np.abs(ends)) <= 4.5
+
+
+def test_radial_sizes_are_kept():
+    recipe = Recipe("interval", Annuli(1.0, 2), 4.0, sizes=((0.0, 0.1), (2.0, 0.3), (4.0, 0.7)))
+    space = space_of(recipe)
+    middle = np.abs(space.points[..., 0].mean(axis=1))
+    allowed = np.interp(middle, [0.0, 2.0, 4.0], [0.1, 0.3, 0.7])
+    assert np.all(space.weights.sum(axis=1) <= 1.05 * allowed)
+
+
+@pytest.mark.parametrize("recipe", [DISK, INTERVAL], ids=["disk", "interval"])
+def test_mesh_is_the_same_on_all_numbers_of_ranks(recipe):
+    domain, alone = recipe.build(MPI.COMM_WORLD), recipe.build(MPI.COMM_SELF)
+    assert domain.comm.allreduce(domain.num_owned_cells) == alone.num_owned_cells
+    own = domain.mesh.topology.original_cell_index[: domain.num_owned_cells]
+    where = np.argsort(alone.mesh.topology.original_cell_index)[own]
+    middle = np.full((1, domain.dimension), 0.3)
+    ours, theirs = geometry_at(domain, middle), geometry_at(alone, middle)
+    np.testing.assert_allclose(ours.points, theirs.points[where], atol=1e-14)
+    np.testing.assert_allclose(ours.jacobians, theirs.jacobians[where], atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["interval", "disk"])
+def test_shipped_recipes(name):
+    recipe = Recipe.load(MESHES / f"{name}.toml")
+    assert recipe.family == name
+    assert recipe.annuli == Annuli(1.0, 3)
+    np.testing.assert_array_equal(recipe.spheres, [1.0, 2.0, 4.0, 8.0])
+    volume = 16.0 if name == "interval" else np.pi * 64
+    np.testing.assert_allclose(region_volumes(space_of(recipe)).sum(), volume, rtol=1e-14)
+
+
+GOOD = 'family = "disk"\nradius = 4.0\nannuli = {radius = 1.0, count = 2}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("family = ", "cannot be read"),
+        (GOOD + "size = 1", "unknown key 'size'"),
+        ('family = "disk"\nradius = 4.0', "lacks the key 'annuli'"),
+        (GOOD.replace("disk", "cube"), "mesh family must be one of"),
+        (GOOD.replace("4.0", "3.0"), "mesh radius must be at least"),
+        (GOOD + "sizes = [[0.0, 0.0]]", "mesh sizes must be positive"),
+        (GOOD + "sizes = [0.0]", "sizes a list of"),
+        (GOOD + "sectors = 6", "mesh sectors must be a positive multiple of 4"),
+        (GOOD + "geometry_degree = 11", "mesh geometry_degree must lie in 1..10"),
+    ],
+)
+def test_bad_recipes_name_the_key(tmp_path, text, message):
+    path = tmp_path / f"recipe{MPI.COMM_WORLD.rank}.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Recipe.load(path)
+
+
+def test_missing_recipe():
+    with pytest.raises(ValueError, match="cannot be read"):
+        Recipe.load(Path("no such recipe.toml"))
