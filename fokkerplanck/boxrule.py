@@ -78,7 +78,7 @@ class Sphere:
     radius: float
 
     def level(self, cells: Indices, reference: Array) -> Array:
-        """g at reference points of shape (P, m)."""
+        """Values of g, shape (P,), at reference points of shape (P, m)."""
         points = self.cell_map.points(cells, reference)
         return np.sum((points - self.center) ** 2, axis=1) - (1.0 - _SHRINKAGE) * self.radius**2
 

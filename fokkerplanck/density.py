@@ -46,7 +46,7 @@ class Density:
 
     @cached_property
     def at_gauss(self) -> Array:
-        """p at the Gauss points of the owned cells, shape (C, q). Collective at first use."""
+        """Values of p at the owned Gauss points, shape (C, q). Collective at first use."""
         return self.operator.gibbs * self.space.evaluate(self.coefficients)
 
     def __call__(self, points: npt.ArrayLike) -> Array:
@@ -72,7 +72,7 @@ class Density:
         """``∫ f p`` by the Gauss rule. Collective.
 
         Args:
-            function: f, maps points (P, m) to values (P,) or (P, k); P is 0 on a rank without cells.
+            function: f, from points (P, m) to values (P,) or (P, k); P may be 0 on a rank.
 
         Returns:
             Scalar or shape (k,).
@@ -108,11 +108,12 @@ class Density:
             raise ValueError(
                 f"moment needs {self.dimension} exponents, one per axis, got {len(exponents)}"
             )
-        return float(self.expectation(lambda points: np.prod(points ** np.array(exponents), axis=1)))
+        powers = np.array(exponents)
+        return float(self.expectation(lambda points: np.prod(points**powers, axis=1)))
 
     @property
     def minimum(self) -> float:
-        """Smallest value over Gauss points and nodes; negative values are never clipped. Collective."""
+        """Smallest value over Gauss points and nodes, never clipped. Collective."""
         nodes = self.space.functions.element.basix_element.points
         matrix = self.space.gauss_interpolation(nodes)
         u = self.space.with_ghosts(self.coefficients)[self.space.dofs]

@@ -1,5 +1,7 @@
 """Quadrature along straight lines through the disk, split where they cross its spheres."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,7 +46,7 @@ def _pieces(recipe: Recipe, offset: float) -> Array:
     ends = np.concatenate([[0.0], np.sqrt(crossed**2 - offset**2)])
     radii, sizes = np.array(recipe.sizes).T
     fine = [0.0]
-    for left, right in zip(ends[:-1], ends[1:], strict=True):
+    for left, right in pairwise(ends):
         size = np.interp(np.hypot(offset, [left, 0.5 * (left + right), right]), radii, sizes).min()
         count = max(1, int(np.ceil((right - left) / size)))
         fine.extend(np.linspace(left, right, count + 1)[1:])

@@ -1,6 +1,5 @@
 """The Fokker–Planck equation of any potential: ``∂_t p = ∇·(D∇p + p∇V)`` on a ball."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
 from fokkerplanck.density import Density
 from fokkerplanck.difference import Propagator
 from fokkerplanck.evolution import Evolution
+from fokkerplanck.fitting import fitting_recipe
 from fokkerplanck.initial import InitialDensity
-from fokkerplanck.mesh import Domain, Recipe
-from fokkerplanck.operators import LARGEST_EXPONENT, GibbsOperator
-from fokkerplanck.resolution import EXPONENT_PER_CELL, Surroundings, choose_recipe, directions
+from fokkerplanck.mesh import Domain
+from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
 from fokkerplanck.start import initial_load
 
@@ -36,12 +34,6 @@ _EARLY = 1 / 8
 
 #: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
 _LARGEST_CHANGE = 20.0
-
-#: Cells around are halved at most this often.
-_MAX_HALVINGS = 4
-
-#: To which V/D is resolved by the cells around circles.
-_ANGULAR_ACCURACY = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +104,17 @@ def solve(
             "possible yet"
         )
     if domain is None:
-        domain = _fitting_domain(potential, initial, horizon, radius, diffusion, degree, comm)
+        if isinstance(potential, ufl.core.expr.Expr):
+            raise ValueError("potential is a UFL expression, so its domain must be given")
+        recipe = fitting_recipe(
+            lambda points: _evaluate(potential, points, comm),
+            initial,
+            horizon,
+            radius,
+            diffusion,
+            degree,
+        )
+        domain = recipe.build(comm)
     space = Space(domain, degree, degree + _GAUSS_SURPLUS)
     load = initial_load(space, initial)
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
@@ -161,57 +163,8 @@ def _evaluate(potential: Potential, points: Array, comm: MPI.Comm) -> Array:
     return values
 
 
-def _fitting_domain(
-    potential: Potential | ufl.core.expr.Expr,
-    initial: InitialDensity,
-    horizon: float,
-    radius: float,
-    diffusion: float,
-    degree: int,
-    comm: MPI.Comm,
-) -> Domain:
-    """A mesh that resolves p_0 and ``e^{−V/D}``. Collective."""
-    if isinstance(potential, ufl.core.expr.Expr):
-        raise ValueError("potential is a UFL expression, so its domain must be given")
-
-    def values(points: Array) -> Array:
-        return _evaluate(potential, points, comm)
-
-    _check_range(values, initial.dimension, radius, diffusion)
-    scale = min(1.0, math.sqrt(2.0 * diffusion * horizon), radius)
-    count = max(0, round(math.log2(radius / scale)))
-    annuli = Annuli(radius * 2.0**-count, count)
-    around = Surroundings(annuli, initial, diffusion, horizon, ())
-    recipe = choose_recipe(values, around, radius, degree, _ANGULAR_ACCURACY)
-    if recipe.sides:
-        sides = tuple(_halved(side, i, values, radius, diffusion) for i, side in enumerate(recipe.sides))
-        recipe = dataclasses.replace(recipe, sides=sides)
-    return recipe.build(comm)
-
-
-def _halved(
-    side: tuple[float, ...], quarter: int, potential: Potential, radius: float, diffusion: float
-) -> tuple[float, ...]:
-    """Halve cells on a side, and opposite, over which V/D changes too much around circles."""
-    ends = np.array(side)
-    radii = np.linspace(0.0, radius, 17)[1:]
-    for _ in range(_MAX_HALVINGS):
-        unit = np.linspace(0.0, 1.0, 9)
-        along = ends[:-1, None] + np.diff(ends)[:, None] * unit
-        # The opposite side mirrors this one: -(-along).
-        angles = np.pi / 4 * np.stack([along, -along[..., ::-1] + 4.0]) + np.pi / 2 * quarter
-        circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-        points = radii[:, None, None, None, None] * circle
-        values = np.asarray(potential(points.reshape(-1, 2))).reshape(points.shape[:-1])
-        rough = np.ptp(values, axis=3).max(axis=(0, 1)) > EXPONENT_PER_CELL * diffusion
-        if not rough.any():
-            break
-        ends = np.sort(np.concatenate([ends, 0.5 * (ends[:-1] + ends[1:])[rough]]))
-    return tuple(ends.tolist())
-
-
 def _check_resolution(operator: GibbsOperator) -> None:
-    """Raise if ``exp(−V/D)`` changes so much over a cell that the matrices degenerate. Collective."""
+    """Raise if V/D changes so much over a cell that the matrices degenerate. Collective."""
     space, comm = operator.space, operator.space.domain.comm
     change = np.ptp(operator.log_gibbs, axis=1)
     worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
@@ -224,20 +177,3 @@ def _check_resolution(operator: GibbsOperator) -> None:
         f"V/D must change by less than {_LARGEST_CHANGE:g} over a cell, got {worst:.3g}; give a "
         f"finer domain, or a radius below {smallest:.3g}"
     )
-
-
-def _check_range(potential: Potential, dimension: int, radius: float, diffusion: float) -> None:
-    """Raise if ``exp(−V/D)`` leaves double range in the ball, and say which radius fits."""
-    radii = np.linspace(0.0, radius, 257)
-    points = radii[:, None, None] * directions(dimension)
-    values = np.asarray(potential(points.reshape(-1, dimension))).reshape(len(radii), -1)
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"potential must be finite in the ball of radius {radius:g}, got inf or nan")
-    exponent = (values - values.min()).max(axis=1) / diffusion
-    if exponent.max() > LARGEST_EXPONENT:
-        fits = radii[max(int(np.argmax(exponent > LARGEST_EXPONENT)) - 1, 0)]
-        raise ValueError(
-            f"exp(-V/D) leaves double range in the ball of radius {radius:g}: (max V - min V)/D "
-            f"must be below {LARGEST_EXPONENT:g}, got {exponent.max():.4g}; radius={fits:.3g} "
-            "would fit"
-        )

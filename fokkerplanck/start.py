@@ -1,8 +1,8 @@
 """The load vector ``∫ p_0 φ_i`` of an initial density, to rounding.
 
 The density starts from its exact integrals against the basis functions; interpolation in the space
-would cost digits, because a compact `p_0` is not analytic at its edge. Cells are bisected until Gauss
-rules with more and with fewer points agree; where the edge cuts a box, the rule is fitted to it.
+would cost digits, because a compact `p_0` is not analytic at its edge. Cells are bisected until
+Gauss rules with more and with fewer points agree; where the edge cuts a box, the rule fits it.
 """
 
 from dataclasses import dataclass

@@ -142,7 +142,7 @@ def test_gibbs_state_is_reached():
 
 
 def test_ufl_expression_is_the_same_potential(quartic):
-    potential, initial, solution = quartic
+    _, initial, solution = quartic
     domain = solution.operator.space.domain
     x = ufl.SpatialCoordinate(domain.mesh)
     expression = 2 * (x[0] ** 2 - 1) ** 2 + sum(x[i] ** 2 for i in range(1, domain.dimension))
