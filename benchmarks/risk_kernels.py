@@ -1,7 +1,7 @@
 """Time of the risk kernels per layer and sample, against their peers and the machine's limit.
 
-Run with ``python benchmarks/risk_kernels.py [--json FILE]``; the peers JAX and diffrax come with the
-extra ``benchmarks`` and are left out where they are not installed. Everything runs on one thread.
+Run with ``python benchmarks/risk_kernels.py [--json FILE]``. The peers JAX and diffrax come with
+the extra ``benchmarks`` and are left out where they are not installed. All run on one thread.
 """
 
 import argparse

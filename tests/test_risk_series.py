@@ -31,16 +31,9 @@ def linear_difference(data: DataMeasure, theta: float, depth: float) -> tuple[fl
     def value(t: mpmath.mpf) -> mpmath.mpf:
         end = mpmath.exp(t)
         if depth == math.inf:
-            return (
-                sum(2 * (b - end * a) * (-(t**2) / 2 * end * a) for a, b in zip(x, y, strict=True))
-                / 40
-            )
+            return sum(-(t**2) * end * a * (b - end * a) for a, b in pairs) / 40
         layers = (1 + t / depth) ** depth
-        return (
-            depth
-            * sum((b - end * a) ** 2 - (b - layers * a) ** 2 for a, b in zip(x, y, strict=True))
-            / 40
-        )
+        return depth * sum((b - end * a) ** 2 - (b - layers * a) ** 2 for a, b in pairs) / 40
 
     with mpmath.workdps(60):
         return float(value(mpmath.mpf(theta))), float(mpmath.diff(value, mpmath.mpf(theta)))
