@@ -81,8 +81,12 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
     return Measurement(
         depth=fine.depth,
         density_l1=_density_numbers(fine, coarse),
-        mean=_supremum(_mean_functional(fine), _mean_functional(coarse), fine, coarse),
-        risk=_supremum(_risk_functional(fine), _risk_functional(coarse), fine, coarse),
+        mean=_supremum(
+            _mean_functional(fine), _mean_functional(coarse), fine, coarse, _mean_truncation(fine)
+        ),
+        risk=_supremum(
+            _risk_functional(fine), _risk_functional(coarse), fine, coarse, _risk_truncation(fine)
+        ),
         mass_defect=_distance(_mass_defect(fine), _mass_defect(coarse), fine),
         density_min=_distance(_density_min(fine), _density_min(coarse), fine),
     )
@@ -96,7 +100,7 @@ def _density_numbers(fine: Solution, coarse: Solution) -> dict[str, Number]:
     norm, other = _density_norm(fine, z), _density_norm(coarse, coarse.pair.difference(horizon))
     last_steps = z - pair.difference(horizon, pair.evolution.size - STRIDE)
     weight = np.exp(level.log_bound_weight)
-    boundary = _boundary_amplitude(fine, space.evaluate(z))
+    boundary = _boundary_amplitude(fine, _scaled_difference(fine))
     parts = {
         "space": SAFETY * np.abs(_with_total(norm.values) - _with_total(other.values)),
         "krylov": _with_total(
@@ -126,8 +130,8 @@ def _with_total(regions: Array) -> Array:
     return np.concatenate([[regions.sum()], regions])
 
 
-def _boundary_amplitude(solution: Solution, z: Array) -> float:
-    """Largest ``|π z|`` at the Gauss points next to the boundary. Collective.
+def _boundary_amplitude(solution: Solution, density: Array) -> float:
+    """Largest absolute value at the Gauss points next to the boundary. Collective.
 
     No flux leaves the ball, so what should have left it is reflected: the error that this makes
     inside is of the size of the density at the boundary.
@@ -135,9 +139,25 @@ def _boundary_amplitude(solution: Solution, z: Array) -> float:
     space = solution.level.space
     radii = np.linalg.norm(space.points, axis=2)
     outermost = space.domain.comm.allreduce(float(np.max(radii, initial=0.0)), op=MPI.MAX)
-    density = np.abs(solution.pair.exact.gibbs * z)
-    largest = np.max(density, where=radii > 0.995 * outermost, initial=0.0)
+    largest = np.max(np.abs(density), where=radii > 0.995 * outermost, initial=0.0)
     return float(space.domain.comm.allreduce(float(largest), op=MPI.MAX))
+
+
+def _mean_truncation(solution: Solution) -> float:
+    """Error of (A) by what is reflected at the boundary. Collective."""
+    space = solution.level.space
+    boundary = _boundary_amplitude(solution, _scaled_difference(solution))
+    return boundary * space.integrate(np.linalg.norm(space.points, axis=2))
+
+
+def _risk_truncation(solution: Solution) -> float:
+    """Error of (B) by what is reflected at the boundary. Collective."""
+    space, tables = solution.level.space, solution.level.tables
+    height = tables.potential - solution.pair.exact.minimum
+    gap = np.abs(tables.differences[solution.depth])
+    return _boundary_amplitude(solution, _scaled_difference(solution)) * space.integrate(
+        height
+    ) + _boundary_amplitude(solution, _density_at_gauss(solution)) * space.integrate(gap)
 
 
 def _mean_functional(solution: Solution) -> Array:
@@ -159,7 +179,9 @@ def _risk_functional(solution: Solution) -> Array:
     return pair.functional(on_density[None], on_difference[None])
 
 
-def _supremum(rows: Array, other_rows: Array, fine: Solution, coarse: Solution) -> Number:
+def _supremum(
+    rows: Array, other_rows: Array, fine: Solution, coarse: Solution, truncation: float
+) -> Number:
     """Largest Euclidean norm over time of a vector of functionals, its time and uncertainty."""
     horizon = fine.level.problem.horizon
     evolution, other = fine.pair.evolution, coarse.pair.evolution
@@ -184,6 +206,7 @@ def _supremum(rows: Array, other_rows: Array, fine: Solution, coarse: Solution) 
     parts = {
         "space": SAFETY * float(np.max(np.linalg.norm(curve - companion, axis=1)[relevant])),
         "krylov": float(np.max(np.linalg.norm(curve - shorter, axis=1)[relevant])),
+        "truncation": truncation,
         "risk": value * fine.level.tables.errors[fine.depth],
         "rounding": _ROUNDING
         * float(np.linalg.norm(np.abs(rows) @ np.abs(evolution.reduced(time)))),
@@ -204,6 +227,12 @@ def _mass_defect(solution: Solution) -> float:
 def _density_min(solution: Solution) -> float:
     smallest = float(np.min(_density_at_gauss(solution), initial=np.inf))
     return float(solution.level.space.domain.comm.allreduce(smallest, op=MPI.MIN))
+
+
+def _scaled_difference(solution: Solution) -> Array:
+    """``N(p − p^N)`` at the Gauss points at the horizon, shape (C, q). Collective."""
+    coefficients = solution.pair.difference(solution.level.problem.horizon)
+    return solution.pair.exact.gibbs * solution.level.space.evaluate(coefficients)
 
 
 def _density_at_gauss(solution: Solution) -> Array:

@@ -155,11 +155,11 @@ class GaussianPair:
 
     # -- what the solver is given
 
-    def level(self, comm, depths, degree, size=0.5, tolerance=1e-11):
-        """A discretisation with exact tables."""
+    def level(self, depths, degree, size=0.6, tolerance=1e-11, radius=RADIUS):
+        """A discretisation with exact tables. Collective."""
         family = "interval" if self.dimension == 1 else "disk"
-        recipe = Recipe(family, ANNULI, RADIUS, sizes=((0.0, size), (RADIUS, 2 * size)), sectors=8)
-        space = gauss_space(recipe.build(comm), degree)
+        recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
+        space = gauss_space(recipe.build(MPI.COMM_WORLD), degree)
         points = space.points
         tables = Tables(
             self.potential(points),
@@ -180,13 +180,13 @@ PAIRS = (
 )
 
 #: Depths that are solved for, the limit among them.
-DEPTHS = (2.0, 16.0, 2.0**20, math.inf)
+DEPTHS = (2.0, 2.0**20, math.inf)
 
 
 @cache
 def levels(pair):
     """A discretisation and its coarser companion. Collective."""
-    fine = pair.level(MPI.COMM_WORLD, DEPTHS, degree=10 if pair.dimension == 1 else 8, size=0.6)
+    fine = pair.level(DEPTHS, degree=10 if pair.dimension == 1 else 8)
     return fine, fine.coarser()
 
 

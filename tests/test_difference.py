@@ -46,16 +46,16 @@ def test_dense_output_between_the_asked_times(pair, depth):
 
 @both
 def test_pointwise_difference_and_density(pair):
-    solution = solutions(pair, 16.0)[0]
+    solution = solutions(pair, 2.0)[0]
     space, evolution = solution.level.space, solution.pair
     inside = np.linalg.norm(space.points, axis=2) < 2.0
     z = space.evaluate(evolution.difference(1.0))
-    exact = pair.difference(space.points, 1.0, 1 / 16)
+    exact = pair.difference(space.points, 1.0, 0.5)
     difference = evolution.exact.gibbs * z
     largest = space.domain.comm.allreduce(np.max(np.abs(exact), initial=0.0))
     assert difference[inside] == pytest.approx(exact[inside], abs=1e-8 * largest)
     u = space.evaluate(evolution.density(1.0))
-    shallow = pair.density(space.points, 1.0) - exact / 16
+    shallow = pair.density(space.points, 1.0) - exact / 2
     density = evolution.perturbed.gibbs * u
     assert density[inside] == pytest.approx(shallow[inside], rel=1e-8)
 
