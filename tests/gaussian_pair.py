@@ -21,6 +21,7 @@ from fokkerplanck.model import Penalty
 
 ANNULI = Annuli(1.0, 2)
 RADIUS = 6.0
+GAUSS = np.polynomial.legendre.leggauss(20)
 
 
 def grown(rate, h):
@@ -199,7 +200,7 @@ def solutions(pair, depth):
 
 def composite(ends, graded=False):
     """Gauss panels between ends; graded towards the ends if the integrand has roots there."""
-    nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = GAUSS
     x, w = [], []
     for a, b in pairwise(ends):
         cuts = np.linspace(0, 1, 4)
