@@ -1,0 +1,133 @@
+"""Checks on tables that are made up: orders, limits, accuracy, explicit constants."""
+
+import math
+
+import numpy as np
+import pytest
+
+from fokkerplanck.checks import NEGLIGIBLE, accuracy_check, check_bounds, fitted_rate
+from fokkerplanck.constants import ExplicitConstants
+from fokkerplanck.results import Row, Table
+
+DEPTHS = (*(float(2**k) for k in range(11)), math.inf)
+
+
+def row(depth, scaled, relative=1e-9, quantity="density_l1", annulus=""):
+    factor = 1.0 if math.isinf(depth) else depth
+    value = scaled / factor
+    return Row(
+        quantity, annulus, depth, 1.0, value, relative * value, scaled, relative * abs(scaled)
+    )
+
+
+def curve(function, depths=DEPTHS, **options):
+    return {N: row(N, function(N), **options) for N in depths}
+
+
+# -- orders
+
+
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.5])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_pure_powers_are_recovered(order, sign):
+    rate = fitted_rate(curve(lambda N: 2.0 + sign * 0.7 * N**-order, relative=1e-15))
+    assert rate.order == pytest.approx(order, abs=1e-3)
+    assert rate.error < 1e-3
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.3, 1.0), (0.3, -1.0), (-1.0, 5.0), (1.0, -0.9)])
+def test_first_order_is_seen_through_the_second(a, b):
+    rate = fitted_rate(curve(lambda N: 2.0 + a / N + b / N**2, relative=1e-12))
+    assert rate.order == pytest.approx(1.0, abs=0.1)
+    assert abs(rate.order - 1.0) < 10 * rate.error
+
+
+def test_gaps_that_drown_in_the_uncertainty_are_left_out():
+    generator = np.random.default_rng(7)
+    noise = 1e-6
+
+    def noisy(N):
+        return 2.0 * (1.0 + 0.3 * noise * generator.uniform(-1, 1)) + 0.5 / N**2
+
+    rate = fitted_rate(curve(noisy, relative=noise))
+    assert rate.order == pytest.approx(2.0, abs=0.1)
+
+
+def test_nothing_is_fitted_where_nothing_can_be():
+    def settled(N):
+        return 1.0
+
+    assert fitted_rate(curve(settled)) is None
+    assert fitted_rate(curve(lambda N: 1 + 1 / N, depths=DEPTHS[:-1])) is None
+    assert fitted_rate(curve(lambda N: 1 + 1 / N, depths=(1.0, 2.0, math.inf))) is None
+    assert fitted_rate(curve(lambda N: 0.1 * NEGLIGIBLE * (1 + 1 / N))) is None
+    assert fitted_rate({}) is None
+
+
+# -- accuracy
+
+
+def test_accuracy_is_that_of_the_worst_number():
+    rows = [row(1.0, 2.0, 1e-8), row(4.0, 2.0, 3e-7, annulus="1"), row(2.0, 2.0, 1e-9)]
+    table = Table((*rows, row(1.0, 2.0, 0.5, quantity="mean")))
+    assert accuracy_check(table, 1e-6).holds
+    failed = accuracy_check(table, 1e-7)
+    assert not failed.holds
+    assert failed.detail == (
+        "largest relative uncertainty 3.0e-07 (region 1, N = 4), asked 1.0e-07"
+    )
+
+
+def test_negligible_numbers_need_no_accuracy():
+    table = Table((row(1.0, 2.0), row(1.0, 0.5 * NEGLIGIBLE, 10.0, annulus="2")))
+    assert accuracy_check(table, 1e-6).holds
+
+
+# -- all checks
+
+
+def bounds(function=lambda N: 1.0 + 0.3 / N, **options):
+    """Rows of all bounds; the values of the quantities named in `options` differ."""
+    rows = []
+    for quantity in ("density_l1", "mean", "risk"):
+        rows += curve(options.get(quantity, function), quantity=quantity).values()
+    return rows + list(curve(options.get("core", function), annulus="core").values())
+
+
+def verdicts(rows, constant=2.0, tolerance=1e-6):
+    constants = {N: ExplicitConstants(constant, constant, constant) for N in DEPTHS}
+    checks = check_bounds(rows, constants, tolerance)
+    return {check.name: check.holds for check in checks}
+
+
+def test_all_checks_hold_for_numbers_that_behave():
+    names = [f"({letter}) explicit constant" for letter in "ABC"]
+    names += [f"{heading} settles" for heading in ("(C)", "core", "(A)", "(B)")] + ["accuracy"]
+    assert verdicts(bounds()) == dict.fromkeys(names, True)
+
+
+@pytest.mark.parametrize(
+    ("letter", "quantity"), [("A", "mean"), ("B", "risk"), ("C", "density_l1")]
+)
+def test_value_above_its_explicit_constant_fails(letter, quantity):
+    found = verdicts(bounds(**{quantity: lambda N: 2.1 + 0.3 / N}))
+    failed = [name for name, holds in found.items() if not holds]
+    assert failed == [f"({letter}) explicit constant"]
+
+
+def test_value_at_its_constant_is_given_its_uncertainty():
+    rows = [row(N, 2.0 * (1 + 5e-10), 1e-9, q) for N in DEPTHS for q in QUANTITIES]
+    assert all(verdicts(rows).values())
+    rows = [row(N, 2.0 * (1 + 5e-9), 1e-9, q) for N in DEPTHS for q in QUANTITIES]
+    assert not any(verdicts(rows)[f"({letter}) explicit constant"] for letter in "ABC")
+
+
+QUANTITIES = ("density_l1", "mean", "risk")
+
+
+def test_values_that_do_not_approach_the_limit_fail():
+    def stuck(N):
+        return 1.0 + (0.0 if math.isinf(N) else 0.1 + 0.01 / N)
+
+    found = verdicts(bounds(core=stuck))
+    assert [name for name, holds in found.items() if not holds] == ["core settles"]
