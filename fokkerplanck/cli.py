@@ -16,8 +16,7 @@ from mpi4py import MPI
 from rich.console import Console
 
 import fokkerplanck
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.paraview import write_mesh
+from fokkerplanck.export import write_mesh
 from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import draw, prepare_folder, record, show, write_results
 from fokkerplanck.results import Table
@@ -108,7 +107,7 @@ def _report(study: Study, table: Table, folder: Path, seconds: Mapping[str, floa
 @click.option("--out", required=True, metavar="FILE", help="A file that ends in .vtu.")
 def mesh(recipe: str, out: str) -> int:
     """Build the mesh of RECIPE, a TOML file, and write it for ParaView."""
-    _on_rank_0(MPI.COMM_WORLD, lambda: write_mesh(Recipe.load(Path(recipe)), Path(out)))
+    _on_rank_0(MPI.COMM_WORLD, lambda: write_mesh(Path(recipe), Path(out), MPI.COMM_SELF))
     click.echo(f"written: {out}")
     return 0
 

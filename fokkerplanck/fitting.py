@@ -1,6 +1,5 @@
 """A mesh that fits a potential and an initial density."""
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -11,16 +10,13 @@ from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import InitialDensity
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.operators import LARGEST_EXPONENT
-from fokkerplanck.resolution import EXPONENT_PER_CELL, Surroundings, choose_recipe, directions
+from fokkerplanck.resolution import Surroundings, choose_recipe, directions
 
 Array = npt.NDArray[np.float64]
 Potential = Callable[[Array], Array]
 
 #: To which V/D is resolved by the cells around circles.
 _ANGULAR_ACCURACY = 1e-8
-
-#: Cells around are halved at most this often.
-_MAX_HALVINGS = 4
 
 
 def fitting_recipe(
@@ -49,35 +45,7 @@ def fitting_recipe(
     count = max(0, round(math.log2(radius / scale)))
     annuli = Annuli(radius * 2.0**-count, count)
     around = Surroundings(annuli, initial, diffusion, horizon, ())
-    recipe = choose_recipe(potential, around, radius, degree, _ANGULAR_ACCURACY)
-    if recipe.sides:
-        sides = tuple(
-            _halved(side, quarter, potential, radius, diffusion)
-            for quarter, side in enumerate(recipe.sides)
-        )
-        recipe = dataclasses.replace(recipe, sides=sides)
-    return recipe
-
-
-def _halved(
-    side: tuple[float, ...], quarter: int, potential: Potential, radius: float, diffusion: float
-) -> tuple[float, ...]:
-    """Halve cells on a side, and opposite, over which V/D changes too much around circles."""
-    ends = np.array(side)
-    radii = np.linspace(0.0, radius, 17)[1:]
-    for _ in range(_MAX_HALVINGS):
-        unit = np.linspace(0.0, 1.0, 9)
-        along = ends[:-1, None] + np.diff(ends)[:, None] * unit
-        # The opposite side mirrors this one: -(-along).
-        angles = np.pi / 4 * np.stack([along, -along[..., ::-1] + 4.0]) + np.pi / 2 * quarter
-        circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-        points = radii[:, None, None, None, None] * circle
-        values = potential(points.reshape(-1, 2)).reshape(points.shape[:-1])
-        rough = np.ptp(values, axis=3).max(axis=(0, 1)) > EXPONENT_PER_CELL * diffusion
-        if not rough.any():
-            break
-        ends = np.sort(np.concatenate([ends, 0.5 * (ends[:-1] + ends[1:])[rough]]))
-    return tuple(ends.tolist())
+    return choose_recipe(potential, around, radius, degree, _ANGULAR_ACCURACY)
 
 
 def _check_range(potential: Potential, dimension: int, radius: float, diffusion: float) -> None:

@@ -21,13 +21,16 @@ from fokkerplanck.study.messages import blame
 Array = npt.NDArray[np.float64]
 
 #: Resolutions in turn: degree of the elements and refinement of the mesh.
-RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
+RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 150_000
 
 #: Depths up to this one have a say in the choice of the mesh.
 _SHALLOW = 8
+
+#: Share of the accuracy that the integration of the Neural ODE may spend.
+_RISK_SHARE = 1e-5
 
 #: Shift of the Krylov space, in units of 1/T.
 SHIFT = 20.0
@@ -39,7 +42,13 @@ class Ladder:
     def __init__(self, study: Study, comm: MPI.Comm, progress: Progress) -> None:
         """Stand before the first rung. Collective."""
         self._study, self._comm, self._progress = study, comm, progress
-        self._potential = NetworkPotential(study.network, study.data, study.cap, study.penalty)
+        self._potential = NetworkPotential(
+            study.network,
+            study.data,
+            study.cap,
+            study.penalty,
+            max(_RISK_SHARE * study.tolerance, 1e-13),
+        )
         self._problem = Problem(study.penalty, study.initial, study.diffusion, study.horizon)
         self._around = Surroundings(
             study.annuli, study.initial, study.diffusion, study.horizon, study.cap.breaks
@@ -69,8 +78,9 @@ class Ladder:
         with self._progress.stage("risk"), blame("annuli"):
             fine = self._level(space, depths)
             coarse = fine.coarser()
-            # Both check the range of the potential, here where the study can be blamed.
-            _ = fine.exact, coarse.exact
+            # Both check the potential's range, here where the study can be blamed.
+            for level in (fine, coarse):
+                level.exact.operator.check_cells()
         return fine, coarse
 
     @cache  # noqa: B019  # a ladder lives as long as its study's run

@@ -29,6 +29,9 @@ Array = npt.NDArray[np.float64]
 #: Largest ``(max V − min V)/D`` for which ``exp(−V/D)`` stays inside double range.
 LARGEST_EXPONENT = 690.0
 
+#: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
+LARGEST_CHANGE = 20.0
+
 #: Power of π in the inner product of the Krylov basis.
 KRYLOV_POWER = 0.125
 
@@ -115,6 +118,26 @@ class GibbsOperator:
         nearest = np.min(radii, where=exponents > LARGEST_EXPONENT, initial=np.inf)
         largest = comm.allreduce(float(np.max(exponents, initial=0.0)), op=MPI.MAX)
         check_range(largest, comm.allreduce(float(nearest), op=MPI.MIN), self.space.domain.annuli)
+
+    def check_cells(self) -> None:
+        """Refuse cells over which the Gibbs density changes so much that matrices degenerate.
+
+        Collective.
+
+        Raises:
+            ValueError: the mesh is too coarse for the potential.
+        """
+        space, comm = self.space, self.space.domain.comm
+        change = np.ptp(self.log_gibbs, axis=1)
+        worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
+        nearest = np.linalg.norm(space.points, axis=2).min(axis=1)
+        local = np.min(nearest, where=change > LARGEST_CHANGE, initial=np.inf)
+        smallest = comm.allreduce(float(local), op=MPI.MIN)
+        if worst > LARGEST_CHANGE:
+            raise ValueError(
+                f"V/D must change by less than {LARGEST_CHANGE:g} over a cell, got {worst:.3g}; "
+                f"give a finer domain, or a radius below {smallest:.3g}"
+            )
 
     @cached_property
     def minimum(self) -> float:

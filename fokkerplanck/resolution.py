@@ -15,20 +15,20 @@ from fokkerplanck.operators import LARGEST_EXPONENT, check_range
 
 Array = npt.NDArray[np.float64]
 
-#: Largest change of V/D over a cell in the radial direction.
+#: Largest change of V/D over a cell in each direction.
 EXPONENT_PER_CELL = 8.0
 
 #: Largest radial cell near the origin, in units of the smaller of 1 and √(2DT).
 LARGEST_CELL = 0.5
 
 #: Largest radial cell at a distance, relative to its radius.
-LARGEST_RATIO = 0.25
+LARGEST_RATIO = 0.2
 
 #: A cell around is halved at most this often.
-MAX_HALVINGS = 6
+MAX_HALVINGS = 4
 
 #: Share of the accuracy that the angular resolution may spend.
-_ANGULAR_SHARE = 0.01
+_ANGULAR_SHARE = 0.1
 
 _NUM_DIRECTIONS = 24
 _NUM_RADII = 49
@@ -168,7 +168,8 @@ def angular_partition(
 
     On a cell whose Bernstein ellipse is free of singularities the functionals of a Galerkin
     solution of degree p converge like ``ρ^{−2p}``, as the Chebyshev coefficients of the potential
-    do up to order 2p. Cells are halved until these fall below the accuracy.
+    do up to order 2p. Cells are halved until these fall below the accuracy, and until V/D changes
+    moderately.
 
     Args:
         function: V/D at points of shape (P, 2), or several of them, shape (j, P).
@@ -186,7 +187,7 @@ def angular_partition(
         ends = np.linspace(-1.0, 1.0, count + 1)
         cells = np.stack([ends[:-1], ends[1:]], axis=1)
         for _ in range(MAX_HALVINGS):
-            cells = cells[_tails(function, radii, cells, quarter, degree) > accuracy]
+            cells = cells[_is_rough(function, radii, cells, quarter, degree, accuracy)]
             if not len(cells):
                 break
             middles = cells.mean(axis=1)
@@ -199,10 +200,15 @@ def angular_partition(
     return tuple(east.tolist()), tuple(north.tolist())
 
 
-def _tails(
-    function: Callable[[Array], Array], radii: Array, cells: Array, quarter: int, degree: int
-) -> Array:
-    """Largest Chebyshev coefficient beyond order 2·degree on each cell, shape (num_cells,)."""
+def _is_rough(
+    function: Callable[[Array], Array],
+    radii: Array,
+    cells: Array,
+    quarter: int,
+    degree: int,
+    accuracy: float,
+) -> npt.NDArray[np.bool_]:
+    """Whether cells have Chebyshev coefficients beyond order 2·degree, or V/D changes too much."""
     count = 2 * degree + 8
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
@@ -210,5 +216,6 @@ def _tails(
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     points = radii[:, None, None, None] * circle
     values = function(points.reshape(-1, 2)).reshape(-1, len(radii), len(middle), count)
-    coefficients = np.abs(dct(values, axis=3)) / count
-    return np.max(coefficients[..., 2 * degree :], axis=(0, 1, 3))
+    tails = np.abs(dct(values, axis=3)[..., 2 * degree :]) / count
+    changes = np.ptp(values, axis=3).max(axis=(0, 1))
+    return (np.max(tails, axis=(0, 1, 3)) > accuracy) | (changes > EXPONENT_PER_CELL)

@@ -9,7 +9,7 @@ from fokkerplanck.cellmap import CellMap
 from fokkerplanck.initial import Gaussian
 from fokkerplanck.locate import locate
 from fokkerplanck.mesh import Recipe
-from fokkerplanck.solve import solve
+from fokkerplanck.solver import solve
 
 TIME = 0.5
 RADIUS = 6.0

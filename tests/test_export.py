@@ -10,7 +10,7 @@ from fokkerplanck.annuli import Annuli
 from fokkerplanck.export import vtk_nodes, write_density, write_mesh
 from fokkerplanck.initial import Polynomial
 from fokkerplanck.mesh import Recipe
-from fokkerplanck.solve import solve
+from fokkerplanck.solver import solve
 
 MESHES = Path(__file__).parents[1] / "meshes"
 TYPES = {"Float64": "<f8", "Int32": "<i4", "UInt8": "u1"}

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 from fokkerplanck.initial import Bump
-from fokkerplanck.solve import solve
+from fokkerplanck.solver import solve
 
 height, diffusion = 2.0, 0.25
 

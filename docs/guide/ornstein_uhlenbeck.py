@@ -9,7 +9,7 @@ deviation s per axis the density stays normal, with mean ``e^{−2t} c`` and var
 import numpy as np
 
 from fokkerplanck.initial import Gaussian
-from fokkerplanck.solve import solve
+from fokkerplanck.solver import solve
 
 
 def potential(points):

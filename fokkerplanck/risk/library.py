@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from fokkerplanck import expressions
+from fokkerplanck.caching import cache_directory
 from fokkerplanck.model import Network
 from fokkerplanck.risk import (
     codegen,
@@ -64,12 +65,6 @@ RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
 }  #: per kernel its factory in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
 
 logger = logging.getLogger(__name__)
-
-
-def cache_directory() -> Path:
-    """Return the folder of generated modules, ``$XDG_CACHE_HOME/fokkerplanck`` by default."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "fokkerplanck"
 
 
 @cache

@@ -10,7 +10,7 @@ from fokkerplanck.initial import Bump, Gaussian, Polynomial, Uniform
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.norms import regional_sums
 from fokkerplanck.operators import GibbsOperator, multiply
-from fokkerplanck.solve import solve
+from fokkerplanck.solver import solve
 from fokkerplanck.space import Space
 
 CENTER = (0.3, -0.2)

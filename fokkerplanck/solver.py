@@ -32,9 +32,6 @@ _SHIFT = 10.0
 #: The error estimate is also met at this part of the horizon.
 _EARLY = 1 / 8
 
-#: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
-_LARGEST_CHANGE = 20.0
-
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -118,7 +115,7 @@ def solve(
     space = Space(domain, degree, degree + _GAUSS_SURPLUS)
     load = initial_load(space, initial)
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
-    _check_resolution(operator)
+    operator.check_cells()
     propagator = Propagator(operator, _SHIFT / horizon)
     evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance)
     return Solution(operator, evolution, horizon)
@@ -161,19 +158,3 @@ def _evaluate(potential: Potential, points: Array, comm: MPI.Comm) -> Array:
             f"{wrong[0]}"
         )
     return values
-
-
-def _check_resolution(operator: GibbsOperator) -> None:
-    """Raise if V/D changes so much over a cell that the matrices degenerate. Collective."""
-    space, comm = operator.space, operator.space.domain.comm
-    change = np.ptp(operator.log_gibbs, axis=1)
-    worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
-    if worst <= _LARGEST_CHANGE:
-        return
-    nearest = np.linalg.norm(space.points, axis=2).min(axis=1)
-    local = np.min(nearest, where=change > _LARGEST_CHANGE, initial=np.inf)
-    smallest = comm.allreduce(float(local), op=MPI.MIN)
-    raise ValueError(
-        f"V/D must change by less than {_LARGEST_CHANGE:g} over a cell, got {worst:.3g}; give a "
-        f"finer domain, or a radius below {smallest:.3g}"
-    )
