@@ -30,6 +30,9 @@ MAX_HALVINGS = 4
 #: Share of the accuracy that the angular resolution may spend.
 _ANGULAR_SHARE = 0.1
 
+#: Share of the accuracy to which the integrand of (C) must have fallen at the boundary.
+_OUTER_SHARE = 3e-3
+
 _NUM_DIRECTIONS = 24
 _NUM_RADII = 49
 
@@ -81,14 +84,14 @@ def outer_radius(
     """Radius beyond which the integrand ``e^{γH/4}|p − p^N|`` is negligible for every number.
 
     The density is bounded by its Gibbs shape, so the integrand falls like
-    ``e^{−(1/D − 1/4)γH}``; it must have fallen by a third of the accuracy from the inner edge of
-    the last annulus, which that annulus' integral is made of. What is left is part of the
-    uncertainty.
+    ``e^{−(1/D − 1/4)γH}``; it must have fallen by a small part of the accuracy from the inner edge
+    of the last annulus, which that annulus' integral is made of. What is left is part of the
+    uncertainty, where the whole ball, and V for (B), enter as factors.
     """
     rate = (1.0 / around.diffusion - 0.25) * gamma
     inner = around.annuli.radius / 2 if around.annuli.count else 0.0
     unit = directions(around.dimension)
-    needed = float(np.max(penalty(inner * unit))) + math.log(3.0 / accuracy) / rate
+    needed = float(np.max(penalty(inner * unit))) + -math.log(_OUTER_SHARE * accuracy) / rate
     radius = max(around.annuli.radius, around.initial.outer_radius)
     with np.errstate(over="ignore"):
         while float(np.min(penalty(radius * unit))) < needed:
@@ -196,7 +199,8 @@ def angular_partition(
                 [np.stack([cells[:, 0], middles], 1), np.stack([middles, cells[:, 1]], 1)]
             )
         sides.append(ends)
-    east, north = (np.union1d(sides[q], -sides[q + 2]) for q in (0, 1))
+    # Ends that differ by rounding alone would make cells without an inside.
+    east, north = (np.unique(np.round([*sides[q], *-sides[q + 2]], 12)) for q in (0, 1))
     return tuple(east.tolist()), tuple(north.tolist())
 
 

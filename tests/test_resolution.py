@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from mpi4py import MPI
 from scipy.integrate import quad
 
 from fokkerplanck.annuli import Annuli
@@ -129,6 +130,9 @@ def test_normal_density_has_no_edge():
 # -- cells around
 
 
+UNIT = np.array([1.0])
+
+
 def ripple(a, angle=0.0):
     """A function with poles at the distance ``2 arsinh(a/2)`` from the real angle `angle`."""
 
@@ -144,14 +148,14 @@ def widths(ends):
 
 
 def test_smooth_function_keeps_the_largest_cells():
-    sides = angular_partition(lambda x: x[:, 0] * x[:, 1], np.array([1.0]), 6, 1e-8, 1.0)
+    sides = angular_partition(lambda x: x[:, 0] * x[:, 1], UNIT, 6, 1e-8, 1.0)
     for ends in sides:
         assert ends == pytest.approx((-1.0, -0.5, 0.0, 0.5, 1.0))
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, np.pi / 2, 3.0])
 def test_cells_shrink_towards_a_pole_and_nowhere_else(angle):
-    sides = angular_partition(ripple(0.05, angle), np.array([1.0]), 6, 1e-6, 1.0)
+    sides = angular_partition(ripple(0.05, angle), UNIT, 6, 1e-6, 1.0)
     quarter = round(angle / (np.pi / 2)) % 4
     # The west and the south side mirror the east and the north one.
     near, far = sides[quarter % 2], sides[1 - quarter % 2]
@@ -166,7 +170,7 @@ def test_cells_shrink_towards_a_pole_and_nowhere_else(angle):
 def test_partition_resolves_a_function_to_the_accuracy(degree):
     accuracy = 1e-7
     function = ripple(0.3)
-    (east, _) = angular_partition(function, np.array([1.0]), degree, accuracy, 1.0)
+    (east, _) = angular_partition(function, UNIT, degree, accuracy, 1.0)
     for a, b in pairwise(east):
         # The Galerkin functionals see the function to twice the degree.
         x = np.cos(np.pi * (np.arange(64) + 0.5) / 64)
@@ -178,18 +182,28 @@ def test_partition_resolves_a_function_to_the_accuracy(degree):
 
 def test_higher_degree_needs_fewer_cells():
     counts = [
-        len(angular_partition(ripple(0.1), np.array([1.0]), degree, 1e-8, 1.0)[0])
+        len(angular_partition(lambda x: 0.01 * ripple(0.1)(x), UNIT, degree, 1e-9, 1.0)[0])
         for degree in (4, 8, 12)
     ]
     assert counts[0] > counts[1] > counts[2]
 
 
 def test_halving_ends_at_a_kink():
-    (east, north) = angular_partition(
-        lambda x: np.abs(x[:, 1] - 0.1), np.array([1.0]), 6, 1e-12, 1.0
-    )
+    (east, north) = angular_partition(lambda x: np.abs(x[:, 1] - 0.1), UNIT, 6, 1e-12, 1.0)
     assert min(np.diff(east)) == pytest.approx(0.5 / 2**MAX_HALVINGS)
     assert len(north) < 20
+
+
+@pytest.mark.parametrize("refinement", [1.0, 1.5, 2.25, 3.7])
+def test_refined_meshes_are_meshes_of_the_disk(comm, refinement):
+    recipe = choose_recipe(
+        lambda x: quadratic(x) + 0.2 * ripple(0.3, 0.1)(x), around(), 5.0, 6, 1e-4, refinement
+    )
+    assert all(np.min(np.diff(side)) > 1e-3 for side in recipe.sides)
+    space = gauss_space(recipe.build(comm), 4)
+    determinants = space.geometry.determinants
+    assert comm.allreduce(np.min(determinants, initial=np.inf), op=MPI.MIN) > 1e-5
+    assert space.integrate(np.ones_like(determinants)) == pytest.approx(25 * np.pi, rel=1e-10)
 
 
 def test_sides_reach_the_recipe_and_the_mesh(comm):
