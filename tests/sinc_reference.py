@@ -40,8 +40,14 @@ class SincReference:
         flux = self.diffusion * self.derivative + np.diag(slope / 2)
         return (self.derivative - np.diag(slope / (2 * self.diffusion))) @ flux
 
-    def pair(self, time, h):
-        """``ψ`` of ``p^N`` and of ``N(p − p^N)``, both relative to ``e^{−V/2D}``, at the nodes."""
+    def path(self, step, count, h):
+        """``ψ`` of ``p^N`` and of ``N(p − p^N)``, both relative to ``e^{−V/2D}``, at the nodes.
+
+        Args:
+            step: between times.
+            count: how many, shape (count + 1, 2, nodes) with the start.
+            h: 1/N.
+        """
         x, D = self.x, self.diffusion
         slope, E_slope = self.slope(x), self.E_slope(x)
         there = slope - h * E_slope
@@ -50,12 +56,15 @@ class SincReference:
         drive = (self.derivative - np.diag(slope / (2 * D))) @ np.diag(E_slope * ratio)
         blocks = [[self._generator(there), np.zeros_like(drive)], [drive, self._generator(slope)]]
         chi = self.initial(x) * np.exp((self.V(x) - h * self.E(x)) / (2 * D))
-        chi, z = np.split(expm(time * np.block(blocks)) @ np.append(chi, 0 * chi), 2)
-        return ratio * chi, z
+        states = [np.append(chi, 0 * chi)]
+        forward = expm(step * np.block(blocks))
+        for _ in range(count):
+            states.append(forward @ states[-1])
+        return np.reshape(states, (count + 1, 2, -1)) * np.stack([ratio, np.ones_like(ratio)])
 
     def difference(self, time, h):
         """``N(p − p^N)`` as a function."""
-        z = self.pair(time, h)[1]
+        z = self.path(time, 1, h)[1, 1]
         return lambda x: np.exp(-self.V(x) / (2 * self.diffusion)) * (self._sinc(x) @ z)
 
     def _sinc(self, x):
