@@ -48,7 +48,7 @@ class Measurement:
     mean: Number  #: (A)
     risk: Number  #: (B)
     mass_defect: Number  #: ``∫ p^N − 1`` at the horizon
-    density_min: Number  #: smallest ``p^N`` over the Gauss points at the horizon
+    density_min: Number  #: smallest ``p^N`` over the nodes of the annuli at the horizon
 
     @property
     def bounds(self) -> dict[tuple[str, str], Number]:
@@ -78,6 +78,7 @@ class Solution:
 
 def measure(fine: Solution, coarse: Solution) -> Measurement:
     """Measure both solutions; their distance is part of the uncertainty of the fine. Collective."""
+    smallest = _density_min(fine)
     return Measurement(
         depth=fine.depth,
         density_l1=_density_numbers(fine, coarse),
@@ -87,8 +88,8 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
         risk=_supremum(
             _risk_functional(fine), _risk_functional(coarse), fine, coarse, _risk_truncation(fine)
         ),
-        mass_defect=_distance(_mass_defect(fine), _mass_defect(coarse), fine),
-        density_min=_distance(_density_min(fine), _density_min(coarse), fine),
+        mass_defect=_distance(_mass_defect(fine), _mass_defect(coarse), 1.0, fine),
+        density_min=_distance(smallest, _density_min(coarse), abs(smallest), fine),
     )
 
 
@@ -214,9 +215,9 @@ def _supremum(
     return Number(value, time, parts)
 
 
-def _distance(value: float, other: float, fine: Solution) -> Number:
+def _distance(value: float, other: float, scale: float, fine: Solution) -> Number:
     """A property of the density at the horizon with its distance to the companion's."""
-    parts = {"space": SAFETY * abs(value - other), "rounding": _ROUNDING * abs(value)}
+    parts = {"space": SAFETY * abs(value - other), "rounding": _ROUNDING * scale}
     return Number(value, fine.level.problem.horizon, parts)
 
 
@@ -225,8 +226,16 @@ def _mass_defect(solution: Solution) -> float:
 
 
 def _density_min(solution: Solution) -> float:
-    smallest = float(np.min(_density_at_gauss(solution), initial=np.inf))
-    return float(solution.level.space.domain.comm.allreduce(smallest, op=MPI.MIN))
+    """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
+    space = solution.level.space
+    nodes = space.functions.element.basix_element.points
+    inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
+    log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T
+    u = space.evaluate(
+        solution.pair.density(solution.level.problem.horizon), np.eye(nodes.shape[0])
+    )
+    smallest = float(np.min((np.exp(log_gibbs) * u)[inside], initial=np.inf))
+    return float(space.domain.comm.allreduce(smallest, op=MPI.MIN))
 
 
 def _scaled_difference(solution: Solution) -> Array:
