@@ -181,6 +181,7 @@ def test_mass_and_sign_of_the_density(linear):
 # -- reruns
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize(
     "changes",
     [
