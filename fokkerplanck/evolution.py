@@ -7,7 +7,7 @@ and the error of the density is that of the space, not that of interpolating p_0
 ``u(t) = (1 + L/s) e^{−tL} v`` is a small dense matrix function.
 
 References:
-    [vdE06] J. van den Eshof, M. Hochbruck, Preconditioning Lanczos approximations to the matrix
+    [EH06] J. van den Eshof, M. Hochbruck, Preconditioning Lanczos approximations to the matrix
     exponential, SIAM J. Sci. Comput. 27 (2006).
 """
 
