@@ -30,7 +30,7 @@ LINEAR = {
     "annuli": {"radius": 1.0, "count": 2},
     "depths": {"values": [1, 4, 64, 4096], "limit": True},
     "time": {"horizon": 0.8},
-    "accuracy": {"relative": 1e-6},
+    "accuracy": {"relative": 1e-5},
 }
 
 
@@ -108,7 +108,7 @@ def test_densities_of_a_linear_network(linear, depth):
         row = linear.curve("density_l1", label)[depth]
         assert row.time == 0.8
         assert abs(factor * row.value - exact) <= factor * row.uncertainty + 1e-9 * exact
-        assert row.uncertainty <= 1e-6 * row.value
+        assert row.uncertainty <= 1e-5 * row.value
 
 
 @pytest.mark.parametrize("depth", [1.0, 4.0, 64.0])
@@ -208,13 +208,15 @@ def test_rerun_with_higher_accuracy_stays_within_the_uncertainty(changes):
     assert rough.holds
 
 
-def test_off_centre_density(linear):
-    tables = changed(initial={"kind": "bump", "center": [-0.6], "radius": 0.7})
+def test_off_centre_density_and_its_mirror_image():
+    quick = {"accuracy": {"relative": 1e-4}, "depths": {"values": [2], "limit": True}}
+    tables = changed(initial={"kind": "bump", "center": [-0.6], "radius": 0.7}, **quick)
     table = measured(tables)
     assert table.holds
     mirrored = changed(
         initial={"kind": "bump", "center": [0.6], "radius": 0.7},
         network={"field": ["-theta[0]*x[0]"]},
+        **quick,
     )
     for row, other in zip(bounds_of(table), bounds_of(measured(mirrored)), strict=True):
         slack = row.uncertainty + other.uncertainty + 1e-13 * abs(row.value)
