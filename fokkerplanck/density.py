@@ -34,6 +34,13 @@ class Density:
     operator: GibbsOperator
     coefficients: Array  #: owned coefficients of u, shape (num_owned,)
 
+    def __post_init__(self) -> None:
+        """Fetch the coefficients that other ranks own. Collective.
+
+        Later it may be only some ranks that have points or samples in their cells.
+        """
+        _ = self._local
+
     @property
     def space(self) -> Space:
         """The space of u."""
