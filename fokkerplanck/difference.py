@@ -9,13 +9,13 @@ The sharp limit q of ``N(p − p^N)`` obeys the same system with ``π_N = π`` a
 ``N∇(V − V_N)``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.evolution import Evolution, krylov_evolution
+from fokkerplanck.evolution import Evolution, KrylovSpace
 from fokkerplanck.operators import GibbsOperator, Resolvent, multiply
 
 Array = npt.NDArray[np.float64]
@@ -49,15 +49,14 @@ class Propagator:
             times: where the Krylov error estimate must meet the tolerance.
             tolerance: relative, in the norm of the basis.
         """
-        return krylov_evolution(
+        krylov = KrylovSpace(
             self.step,
             self.solve(load),
             self.operator.krylov_weights,
             self.operator.space.domain.comm,
             self.shift,
-            times,
-            tolerance,
         )
+        return krylov.evolve(times, tolerance)
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,19 @@ class DifferenceEvolution:
 
     perturbed: GibbsOperator  #: operator of V_N, relative to which u is the density p^N
     exact: GibbsOperator  #: operator of V, relative to which z is the scaled difference
-    evolution: Evolution  #: of the stacked pair (u, scale·z)
+    krylov: KrylovSpace  #: of the stacked pair (u, scale·z)
+    evolution: Evolution  #: on it
     scale: float  #: makes both blocks of one size in the Krylov norm
 
     @property
     def num_owned(self) -> int:
         """Owned unknowns of one block."""
         return self.exact.space.num_owned
+
+    def extended(self, steps: int) -> "DifferenceEvolution | None":
+        """The same with more basis vectors, or None if so many are not allowed. Collective."""
+        evolution = self.krylov.extended(steps)
+        return None if evolution is None else replace(self, evolution=evolution)
 
     def density(self, time: float) -> Array:
         """Owned coefficients of u, scaled to mass 1 against the rounding drift. Collective."""
@@ -128,13 +133,6 @@ def evolve_difference(
         z = respond(multiply(exact.operator.mass, pair[n:]) / scale, u)
         return np.concatenate([u, scale * z])
 
-    evolution = krylov_evolution(
-        step,
-        np.concatenate([u, scale * z]),
-        np.concatenate(weights),
-        comm,
-        shift,
-        times,
-        tolerance,
-    )
-    return DifferenceEvolution(perturbed.operator, exact.operator, evolution, scale)
+    krylov = KrylovSpace(step, np.concatenate([u, scale * z]), np.concatenate(weights), comm, shift)
+    evolution = krylov.evolve(times, tolerance)
+    return DifferenceEvolution(perturbed.operator, exact.operator, krylov, evolution, scale)

@@ -34,6 +34,26 @@ class KrylovError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class TimeGrid:
+    """The times ``0, h/2^J, ..., h/4, h/2, h, 2h, ..., Kh``."""
+
+    horizon: float  #: Kh
+    count: int  #: K
+    halvings: int = 0  #: J
+
+    @property
+    def step(self) -> float:
+        """Step h."""
+        return self.horizon / self.count
+
+    @property
+    def points(self) -> Array:
+        """The times, shape (1 + J + K,)."""
+        early = self.step * 0.5 ** np.arange(self.halvings, 0, -1)
+        return np.concatenate([[0.0], early, self.step * np.arange(1, self.count + 1)])
+
+
+@dataclass(frozen=True)
 class Evolution:
     """Dense output ``u(t)``, ``t > 0``, on a Krylov space.
 
@@ -59,12 +79,17 @@ class Evolution:
         generator = self.shift * (inverse - np.eye(len(inverse)))
         return modes @ (inverse @ (expm(-time * generator) @ start))
 
-    def trajectory(self, count: int, horizon: float, size: int | None = None) -> Array:
-        """Coordinates at the times ``0, horizon/count, ..., horizon``, shape (count + 1, k)."""
+    def trajectory(self, times: "TimeGrid", size: int | None = None) -> Array:
+        """Coordinates at the times of a grid, shape (num_times, k)."""
         modes, inverse, start = self._reduction(self.size if size is None else size)
-        step = expm(-horizon / count * self.shift * (inverse - np.eye(len(inverse))))
+        generator = self.shift * (inverse - np.eye(len(inverse)))
+        step = expm(-times.step * 0.5**times.halvings * generator)
         states = [inverse @ start]
-        for _ in range(count):
+        for _ in range(times.halvings):
+            states.append(step @ states[0])
+            step = step @ step
+        states.append(step @ states[0])
+        for _ in range(times.count - 1):
             states.append(step @ states[-1])
         return np.array(states) @ modes.T
 
@@ -93,21 +118,8 @@ class Evolution:
         return self.comm.allreduce(vectors @ self.basis)
 
 
-def krylov_evolution(
-    resolvent: Callable[[Array], Array],
-    start: Array,
-    weights: Array,
-    comm: MPI.Comm,
-    shift: float,
-    times: Sequence[float],
-    tolerance: float,
-    max_size: int = 120,
-) -> Evolution:
-    """Grow the basis by Arnoldi steps until the error estimate at all `times` is met. Collective.
-
-    The basis also ends where the estimate no longer falls because it is rounding. The estimate is
-    the change of ``u(t)`` over the last steps, in the norm of the basis, relative to ``u(t)``;
-    since convergence is geometric it exceeds the error.
+class KrylovSpace:
+    """A growing orthonormal basis, in variables scaled to the Euclidean inner product.
 
     Args:
         resolvent: the map S on owned coefficients.
@@ -115,31 +127,8 @@ def krylov_evolution(
         weights: diagonal of the inner product, positive, same shape.
         comm: communicator over which the coefficients are distributed.
         shift: s > 0.
-        times: where the estimate must be met.
-        tolerance: relative tolerance.
         max_size: largest number of basis vectors, a multiple of the stride.
-
-    Raises:
-        KrylovError: the tolerance was not met with `max_size` vectors.
     """
-    arnoldi = _Arnoldi(resolvent, start, weights, comm, max_size)
-    changes = [np.inf]
-    while arnoldi.size < max_size:
-        arnoldi.extend(STRIDE)
-        change = arnoldi.change(shift, times)
-        settled = change < PLATEAU and change > 0.5 * min(changes)
-        if change <= tolerance or settled:
-            return arnoldi.evolution(shift, change)
-        changes.append(change)
-    raise KrylovError(
-        f"Krylov basis of {max_size} vectors reached a relative change of {changes[-1]:.1e} at "
-        f"t = {min(times):g}..{max(times):g}, asked {tolerance:.1e}; "
-        "try a shorter horizon or a finer mesh"
-    )
-
-
-class _Arnoldi:
-    """A growing orthonormal basis, in variables scaled to the Euclidean inner product."""
 
     def __init__(
         self,
@@ -147,20 +136,59 @@ class _Arnoldi:
         start: Array,
         weights: Array,
         comm: MPI.Comm,
-        max_size: int,
+        shift: float,
+        max_size: int = 120,
     ) -> None:
         """Begin with the start vector alone. Collective."""
-        self._resolvent, self._comm = resolvent, comm
+        self._resolvent, self._comm, self._shift = resolvent, comm, shift
         self._root = np.sqrt(weights)
         self._vectors = np.empty((max_size + 1, start.size))
         self._hessenberg = np.zeros((max_size + 1, max_size))
         self._start_norm = self._norm(self._root * start)
         self._vectors[0] = self._root * start / self._start_norm
-        self.size = 0
+        self._size, self._max_size = 0, max_size
 
-    def extend(self, steps: int) -> None:
+    def evolve(self, times: Sequence[float], tolerance: float) -> Evolution:
+        """Grow the basis until the error estimate at all `times` is met. Collective.
+
+        The basis also stops growing where the estimate no longer falls because it is rounding. The
+        estimate is the change of ``u(t)`` over the last steps, in the norm of the basis, relative
+        to ``u(t)``; since convergence is geometric it exceeds the error.
+
+        Args:
+            times: where the estimate must be met.
+            tolerance: relative tolerance.
+
+        Raises:
+            KrylovError: the tolerance was not met with the largest basis.
+        """
+        changes = [np.inf]
+        while self._size < self._max_size:
+            self._extend(STRIDE)
+            change = self._change(times)
+            settled = change < PLATEAU and change > 0.5 * min(changes)
+            if change <= tolerance or settled:
+                return self._evolution(change)
+            changes.append(change)
+        raise KrylovError(
+            f"Krylov basis of {self._max_size} vectors reached a relative change of "
+            f"{changes[-1]:.1e} at t = {min(times):g}..{max(times):g}, asked {tolerance:.1e}; "
+            "try a shorter horizon or a finer mesh"
+        )
+
+    def extended(self, steps: int) -> Evolution | None:
+        """The dense output with more basis vectors, or None if so many are not allowed. Collective.
+
+        Its `change` is not known.
+        """
+        if self._size + steps > self._max_size:
+            return None
+        self._extend(steps)
+        return self._evolution(np.nan)
+
+    def _extend(self, steps: int) -> None:
         """Add `steps` vectors, orthogonalised twice. Collective."""
-        for j in range(self.size, self.size + steps):
+        for j in range(self._size, self._size + steps):
             vector = self._root * self._resolvent(self._vectors[j] / self._root)
             for _ in range(2):
                 overlap = self._comm.allreduce(self._vectors[: j + 1] @ vector)
@@ -171,21 +199,20 @@ class _Arnoldi:
             # A vanishing vector ends an invariant space; later columns decouple from it.
             self._vectors[j + 1] = vector / length if length > 0.0 else 0.0
             self._hessenberg[j, j] += float(not self._hessenberg[: j + 2, j].any())
-        self.size += steps
+        self._size += steps
 
-    def evolution(self, shift: float, change: float) -> Evolution:
+    def _evolution(self, change: float) -> Evolution:
         """The dense output on the present basis."""
-        k = self.size
+        k = self._size
         basis = (self._vectors[:k] / self._root).T
-        return Evolution(
-            basis, self._hessenberg[:k, :k], self._start_norm, change, shift, self._comm
-        )
+        hessenberg = self._hessenberg[:k, :k].copy()
+        return Evolution(basis, hessenberg, self._start_norm, change, self._shift, self._comm)
 
-    def change(self, shift: float, times: Sequence[float]) -> float:
+    def _change(self, times: Sequence[float]) -> float:
         """Largest relative change of ``u(t)`` over the last steps, in the norm of the basis."""
-        if self.size <= STRIDE:
+        if self._size <= STRIDE:
             return np.inf
-        evolution = self.evolution(shift, np.inf)
+        evolution = self._evolution(np.inf)
         return max(_change(evolution, time) for time in times)
 
     def _norm(self, vector: Array) -> float:

@@ -1,6 +1,6 @@
 """The resolutions that a study climbs until its numbers are as accurate as asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 
@@ -32,23 +32,24 @@ _SHALLOW = 8
 #: Share of the accuracy that the integration of the Neural ODE may spend.
 _RISK_SHARE = 1e-5
 
+#: Smallest tolerance of that integration.
+FINEST_RISK = 1e-13
+
+#: Factor by which the ball grows where its end shows, and its largest radius in units of the
+#: annuli's.
+WIDENING, WIDEST = 1.15, 4.0
+
 #: Shift of the Krylov space, in units of 1/T.
-SHIFT = 20.0
+SHIFT = 40.0
 
 
 class Ladder:
-    """Pairs of a fine level and its coarser companion, each finer than the last."""
+    """Pairs of a fine level and its coarser companion, each better than the last."""
 
     def __init__(self, study: Study, comm: MPI.Comm, progress: Progress) -> None:
         """Stand before the first rung. Collective."""
         self._study, self._comm, self._progress = study, comm, progress
-        self._potential = NetworkPotential(
-            study.network,
-            study.data,
-            study.cap,
-            study.penalty,
-            max(_RISK_SHARE * study.tolerance, 1e-13),
-        )
+        self._risk_tolerance = max(_RISK_SHARE * study.tolerance, FINEST_RISK)
         self._problem = Problem(study.penalty, study.initial, study.diffusion, study.horizon)
         self._around = Surroundings(
             study.annuli, study.initial, study.diffusion, study.horizon, study.cap.breaks
@@ -58,23 +59,46 @@ class Ladder:
         )
         self._rungs = list(RESOLUTIONS[_first_rung(study.tolerance) :])
         self._lowest = self._rungs[0][0] - 2
-        self._has_climbed = False
 
-    def climb(self, depths: Sequence[float]) -> tuple[Level, Level] | None:
-        """The next pair, for these depths, or None at the top. Collective.
+    def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
+        """The first pair, for these depths. Collective.
 
         Raises:
             StudyError: the potential cannot be computed on the ball, or leaves double range.
         """
-        if not self._rungs:
+        return self._pair(self._space(), depths)
+
+    def climb(self, depths: Sequence[float], limits: Set[str]) -> tuple[Level, Level] | None:
+        """The next pair, for these depths, or None at the top. Collective.
+
+        Args:
+            depths: that will be asked for.
+            limits: parts of the uncertainty that must fall. If none of them is the fault of a
+                level there is no better pair.
+
+        Raises:
+            StudyError: as `begin`.
+        """
+        wider = "truncation" in limits and self._radius < WIDEST * self._around.annuli.radius
+        finer = not limits.isdisjoint({"space", "quadrature"}) and len(self._rungs) > 1
+        sharper = "risk" in limits and self._risk_tolerance > FINEST_RISK
+        if not (wider or finer or sharper):
             return None
+        if wider:
+            self._radius *= WIDENING
+        if finer:
+            del self._rungs[0]
+        if sharper:
+            self._risk_tolerance = max(1e-2 * self._risk_tolerance, FINEST_RISK)
+        space = self._space()
+        return None if space.num_unknowns > MAX_UNKNOWNS else self._pair(space, depths)
+
+    def _space(self) -> Space:
         degree, refinement = self._rungs[0]
         with self._progress.stage("mesh"), blame("annuli"):
-            space = gauss_space(self._domain(refinement), degree)
-        if space.num_unknowns > MAX_UNKNOWNS and self._has_climbed:
-            return None
-        del self._rungs[0]
-        self._has_climbed = True
+            return gauss_space(self._domain(self._radius, refinement), degree)
+
+    def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Level, Level]:
         with self._progress.stage("risk"), blame("annuli"):
             fine = self._level(space, depths)
             coarse = fine.coarser()
@@ -84,13 +108,20 @@ class Ladder:
         return fine, coarse
 
     @cache  # noqa: B019  # a ladder lives as long as its study's run
-    def _domain(self, refinement: float) -> Domain:
+    def _domain(self, radius: float, refinement: float) -> Domain:
         tolerance = self._study.tolerance
         with _refusing_blow_up():
             recipe = choose_recipe(
-                self._potentials, self._around, self._radius, self._lowest, tolerance, refinement
+                self._potentials, self._around, radius, self._lowest, tolerance, refinement
             )
         return recipe.build(self._comm)
+
+    @property
+    def _potential(self) -> NetworkPotential:
+        study = self._study
+        return NetworkPotential(
+            study.network, study.data, study.cap, study.penalty, self._risk_tolerance
+        )
 
     def _potentials(self, points: Array) -> Array:
         """V and those V_N that differ most from it, shape (j, P). Collective."""
@@ -110,7 +141,7 @@ class Ladder:
             {N: values.reshape(points.shape) for N, values in table.difference_gradient.items()},
             {N: float(error) for N, error in table.error.items()},
         )
-        shift, tolerance = SHIFT / self._study.horizon, 0.1 * self._study.tolerance
+        shift, tolerance = SHIFT / self._study.horizon, 0.01 * self._study.tolerance
         return Level(self._problem, space, tables, shift, tolerance)
 
 

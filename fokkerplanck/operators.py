@@ -208,6 +208,8 @@ class Resolvent:
     def __init__(self, operator: GibbsOperator, shift: float) -> None:
         """Factor the matrix. Collective."""
         matrix = operator.mass.copy()
+        # With several ranks petsc4py only marks what Python drops; here all ranks meet.
+        PETSc.garbage_cleanup(matrix.getComm())
         matrix.axpy(1.0 / shift, operator.stiffness, structure=PETSc.Mat.Structure.SAME)  # type: ignore[arg-type]  # an int in the stubs
         scale = matrix.getDiagonal()
         scale.sqrtabs()
@@ -237,4 +239,7 @@ def multiply(matrix: PETSc.Mat, owned: Array) -> Array:
     left, right = matrix.createVecLeft(), matrix.createVecRight()
     right.array[:] = owned
     matrix.mult(right, left)
-    return left.array.copy()
+    product = left.array.copy()
+    left.destroy()
+    right.destroy()
+    return product

@@ -28,7 +28,7 @@ LARGEST_RATIO = 0.2
 MAX_HALVINGS = 4
 
 #: Share of the accuracy that the angular resolution may spend.
-_ANGULAR_SHARE = 0.1
+_ANGULAR_SHARE = 100.0
 
 #: Share of the accuracy to which the integrand of (C) must have fallen at the boundary.
 _OUTER_SHARE = 3e-3

@@ -153,6 +153,16 @@ class Space:
         basis = self.basis if basis is None else basis
         return self.with_ghosts(owned)[self.dofs] @ basis.T
 
+    def interpolate(self, values: Array) -> Array:
+        """Owned coefficients of the function with values (C, q) at the Gauss points. Collective.
+
+        Where cells disagree at their common nodes the last one counts.
+        """
+        nodes = self.functions.element.basix_element.points
+        function = fem.Function(self.functions)
+        function.x.array[self.dofs] = values @ self.gauss_interpolation(nodes).T
+        return function.x.array[: self.num_owned].copy()
+
     def quadrature_function(self, values: Array) -> fem.Function:
         """Quadrature-element function with values (C, q) or (C, q, m) at the Gauss points."""
         shape = values.shape[2:]

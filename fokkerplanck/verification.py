@@ -14,49 +14,91 @@ from fokkerplanck.progress import Progress
 from fokkerplanck.results import Row, Table
 from fokkerplanck.study import Study
 
+#: Krylov vectors that are added when they limit the accuracy.
+_MORE_VECTORS = 10
+
+#: They must have halved the error after so many additions.
+_PATIENCE = 3
+
+#: What the parts of an uncertainty stand for.
+LIMITS = {
+    "space": "the resolution of the mesh",
+    "krylov": "the Krylov space, where rounding ends its convergence",
+    "quadrature": "the integration over the cells where the sign changes",
+    "truncation": "the end of the ball",
+    "risk": "the integration of the Neural ODE and the depth expansion",
+    "rounding": "rounding",
+}
+
 
 def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
     """Measure all bounds of a study. Collective.
 
     The sharp limit comes first, then the depths from large to small. A depth whose numbers miss the
-    accuracy is measured again at the next resolution, with which shallower ones then begin: small
-    depths differ most from the limit and are the hardest.
+    accuracy is measured again with what limits it improved, and so the shallower ones then begin:
+    small depths differ most from the limit and are the hardest.
 
     Raises:
         StudyError: the study asks for what cannot be computed; the message says what to change.
     """
     ladder = Ladder(study, comm, progress)
     waiting = sorted(study.depths, reverse=True)
-    levels = ladder.climb(waiting)
-    assert levels is not None
+    levels = ladder.begin(waiting)
     measurements: dict[float, Measurement] = {}
     constants: dict[float, ExplicitConstants] = {}
     for depth in progress.track(waiting, "depths"):
-        while True:
-            with progress.stage("solve"):
-                solutions = [Solution.compute(level, depth) for level in levels]
-            with progress.stage("measure"):
-                measurements[depth] = measure(*solutions)
-            if _is_met(measurements[depth], study.tolerance):
+        measurement = _measured(levels, depth, study.tolerance, progress)
+        while limits := {number.limit for number in unmet(measurement, study.tolerance).values()}:
+            if (better := ladder.climb([N for N in waiting if depth >= N], limits)) is None:
                 break
-            if (higher := ladder.climb([N for N in waiting if depth >= N])) is None:
-                break
-            levels = higher
+            levels = better
+            measurement = _measured(levels, depth, study.tolerance, progress)
+        measurements[depth] = measurement
         constants[depth] = explicit_constants(levels[0], depth)
-    rows = _rows(_smoothed(measurements), study)
+    measurements = _smoothed(measurements)
+    rows = _rows(measurements, study)
     checks = check_bounds(rows, constants, study.tolerance)
-    return Table(rows, checks, _notes(study, levels[0]))
+    return Table(rows, checks, (*_notes(study, levels[0]), *_limits(measurements, study.tolerance)))
 
 
-def _is_met(measurement: Measurement, tolerance: float) -> bool:
-    """Whether (C) and (D) are as accurate as asked, and (A) and (B) relative to (C)."""
-    numbers = measurement.density_l1.values()
-    scale = tolerance * measurement.density_l1[""].value
-    return all(
-        number.uncertainty <= tolerance * number.value
-        for number in numbers
-        if number.value > NEGLIGIBLE
-    ) and all(number.uncertainty <= scale for number in (measurement.mean, measurement.risk))
+def _measured(
+    levels: tuple[Level, Level], depth: float, tolerance: float, progress: Progress
+) -> Measurement:
+    """Measure one depth, with larger Krylov spaces as long as they help. Collective."""
+    with progress.stage("solve"):
+        fine, coarse = (Solution.compute(level, depth) for level in levels)
+    sums = [math.inf] * _PATIENCE
+    while True:
+        with progress.stage("measure"):
+            measurement = measure(fine, coarse)
+        excess = [
+            number.uncertainty
+            for number in unmet(measurement, tolerance).values()
+            if number.limit == "krylov"
+        ]
+        # Rounding ends the convergence, which is geometric before, but not steady.
+        if not excess or sum(excess) > 0.5 * sums[-_PATIENCE]:
+            return measurement
+        sums.append(sum(excess))
+        with progress.stage("solve"):
+            larger = fine.extended(_MORE_VECTORS), coarse.extended(_MORE_VECTORS)
+        if larger[0] is None or larger[1] is None:
+            return measurement
+        fine, coarse = larger[0], larger[1]
+
+
+def unmet(measurement: Measurement, tolerance: float) -> dict[tuple[str, str], Number]:
+    """Numbers that are less accurate than asked, by quantity and annulus.
+
+    (C) and (D) are to be accurate relative to themselves, (A) and (B) relative to (C).
+    """
+    scale = measurement.density_l1[""].value
+    return {
+        (quantity, annulus): number
+        for (quantity, annulus), number in measurement.bounds.items()
+        if number.value > NEGLIGIBLE or quantity != "density_l1"
+        if number.uncertainty > tolerance * (number.value if quantity == "density_l1" else scale)
+    }
 
 
 def _smoothed(measurements: dict[float, Measurement]) -> dict[float, Measurement]:
@@ -110,6 +152,19 @@ def _rows(measurements: dict[float, Measurement], study: Study) -> tuple[Row, ..
                 Row(quantity, "", depth, number.time, number.value, number.uncertainty, *scaled)
             )
     return tuple(rows)
+
+
+def _limits(measurements: dict[float, Measurement], tolerance: float) -> list[str]:
+    """What keeps numbers from being as accurate as asked."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for depth, measurement in measurements.items():
+        for name, number in unmet(measurement, tolerance).items():
+            found.setdefault((*name, number.limit), []).append(depth)
+    return [
+        f"{quantity}{annulus and f' in {annulus}'} is less accurate than asked for "
+        f"{len(depths)} of {len(measurements)} depths, limited by {LIMITS[limit]}"
+        for (quantity, annulus, limit), depths in found.items()
+    ]
 
 
 def _notes(study: Study, level: Level) -> tuple[str, ...]:

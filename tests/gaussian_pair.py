@@ -15,9 +15,9 @@ from mpi4py import MPI
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import Gaussian
 from fokkerplanck.level import Level, Problem, Tables, gauss_space
-from fokkerplanck.measurement import Solution
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.model import Penalty
+from fokkerplanck.solution import Solution
 
 ANNULI = Annuli(1.0, 2)
 RADIUS = 6.0

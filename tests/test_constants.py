@@ -10,9 +10,10 @@ from fokkerplanck.annuli import Annuli
 from fokkerplanck.constants import MARGIN, explicit_constants
 from fokkerplanck.initial import Bump, Uniform
 from fokkerplanck.level import Level, Problem, Tables, gauss_space
-from fokkerplanck.measurement import Solution, measure
+from fokkerplanck.measurement import measure
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.model import Penalty
+from fokkerplanck.solution import Solution
 
 RADIUS = 5.0
 

@@ -7,7 +7,7 @@ from scipy.linalg import eigh, expm
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.difference import Propagator
-from fokkerplanck.evolution import STRIDE, Evolution, KrylovError, krylov_evolution
+from fokkerplanck.evolution import STRIDE, Evolution, KrylovError, KrylovSpace, TimeGrid
 from fokkerplanck.initial import Bump, Polynomial, Uniform
 from fokkerplanck.level import gauss_space
 from fokkerplanck.mesh import Recipe
@@ -119,14 +119,16 @@ def test_basis_is_orthonormal(case, comm):
 def test_trajectory_meets_the_coefficients(case):
     forward, load, _, _ = case
     evolution = forward.evolve(load, TIMES, 1e-11)
-    states = evolution.trajectory(8, 1.0)
+    grid = TimeGrid(1.0, 8, 2)
+    states = evolution.trajectory(grid)
     scale = np.linalg.norm(states[-1])
-    for i in range(1, 9):
-        assert states[i] == pytest.approx(evolution.reduced(i / 8), abs=1e-11 * scale)
-    shorter = evolution.trajectory(8, 1.0, evolution.size - STRIDE)
+    assert grid.points[:4] == pytest.approx([0.0, 1 / 32, 1 / 16, 1 / 8])
+    for time, state in zip(grid.points[1:], states[1:], strict=True):
+        assert state == pytest.approx(evolution.reduced(time), abs=1e-11 * scale)
+    shorter = evolution.trajectory(grid, evolution.size - STRIDE)
     assert not shorter[:, -STRIDE:].any()
     early = evolution.reduced(0.5, evolution.size - STRIDE)
-    assert shorter[4] == pytest.approx(early, abs=1e-11 * scale)
+    assert shorter[6] == pytest.approx(early, abs=1e-11 * scale)
 
 
 def test_functionals_are_those_of_the_coefficients(case, comm):
@@ -201,11 +203,31 @@ def test_ritz_values_left_of_zero_are_left_out(comm):
         decay = np.where(values > 0, np.exp(-time * SHIFT * (1 / values - 1)) / values, 0.0)
         exact = 2.0 * modes @ (decay * np.linalg.inv(modes)[:, 0])
         assert evolution.reduced(time) == pytest.approx(exact, rel=1e-12)
-        assert evolution.trajectory(3, 3 * time)[1] == pytest.approx(exact, rel=1e-12)
+        assert evolution.trajectory(TimeGrid(3 * time, 3))[1] == pytest.approx(exact, rel=1e-12)
+
+
+def krylov_space(forward, load, comm, max_size):
+    weights = forward.operator.krylov_weights
+    return KrylovSpace(forward.step, forward.solve(load), weights, comm, SHIFT, max_size)
 
 
 def test_too_small_a_basis_is_refused(case, comm):
     forward, load, _, _ = case
-    args = (forward.step, forward.solve(load), forward.operator.krylov_weights, comm, SHIFT)
     with pytest.raises(KrylovError, match="basis of 10 vectors reached a relative change"):
-        krylov_evolution(*args, TIMES, 1e-12, max_size=10)
+        krylov_space(forward, load, comm, 10).evolve(TIMES, 1e-12)
+
+
+def test_a_basis_grows_on(case, comm):
+    forward, load, _, _ = case
+    space = krylov_space(forward, load, comm, 40)
+    loose = space.evolve(TIMES, 1e-3)
+    larger = space.extended(10)
+    assert larger.size == loose.size + 10
+    assert comm.allreduce(float(np.abs(larger.basis[:, : loose.size] - loose.basis).max())) == 0.0
+    tight = forward.evolve(load, TIMES, 1e-12).coefficients(1.0)
+    errors = [
+        comm.allreduce(float(np.linalg.norm(e.coefficients(1.0) - tight) ** 2))
+        for e in (loose, larger)
+    ]
+    assert errors[1] < 1e-4 * errors[0]
+    assert space.extended(50) is None

@@ -8,7 +8,8 @@ import pytest
 from gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, levels, solutions
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.measurement import Number, Solution, measure
+from fokkerplanck.measurement import measure
+from fokkerplanck.solution import Number, Solution
 
 EDGES = (0.0, *ANNULI.edges)
 

@@ -1,0 +1,86 @@
+"""The solution of one depth on one discretisation, and what is reported of it: numbers."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from fokkerplanck.difference import DifferenceEvolution
+from fokkerplanck.level import Level
+
+Array = npt.NDArray[np.float64]
+
+#: The fine level's error is at most this times its distance to the companion: the error falls by a
+#: third or more from one to the other.
+SAFETY = 2.0
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number and the parts of its uncertainty, all absolute."""
+
+    value: float
+    time: float  #: when it is taken
+    parts: dict[str, float] = field(default_factory=dict)
+    #: Krylov errors of both levels within the part "space"
+    blur: float = 0.0
+
+    @property
+    def uncertainty(self) -> float:
+        """Sum of the parts."""
+        return sum(self.parts.values())
+
+    @property
+    def limit(self) -> str:
+        """The part that must fall if the uncertainty is to."""
+        sizes = dict(self.parts)
+        if self.blur > 0.3 * sizes.get("space", 0.0):
+            sizes["krylov"] += sizes.pop("space")
+        return max(sizes, key=lambda name: sizes[name])
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The solution of one depth on one level."""
+
+    level: Level
+    depth: float
+    pair: DifferenceEvolution
+
+    @classmethod
+    def compute(cls, level: Level, depth: float) -> "Solution":
+        """Solve. Collective."""
+        return cls(level, depth, level.solve(depth))
+
+    def extended(self, steps: int) -> "Solution | None":
+        """The same with more Krylov vectors, or None if so many are not allowed. Collective."""
+        pair = self.pair.extended(steps)
+        return None if pair is None else replace(self, pair=pair)
+
+    @property
+    def horizon(self) -> float:
+        """T."""
+        return self.level.problem.horizon
+
+    def difference(self) -> Array:
+        """``N(p − p^N)`` at the Gauss points at the horizon, shape (C, q). Collective."""
+        coefficients = self.pair.difference(self.horizon)
+        return self.pair.exact.gibbs * self.level.space.evaluate(coefficients)
+
+    def density(self) -> Array:
+        """``p^N`` at the Gauss points at the horizon, shape (C, q). Collective."""
+        coefficients = self.pair.density(self.horizon)
+        return self.pair.perturbed.gibbs * self.level.space.evaluate(coefficients)
+
+    def boundary_amplitude(self, density: Array) -> float:
+        """Largest absolute value at the Gauss points next to the boundary. Collective.
+
+        No flux leaves the ball, so what should have left it is reflected: the error that this makes
+        inside is of the size of the density at the boundary.
+        """
+        space = self.level.space
+        radii = np.linalg.norm(space.points, axis=2)
+        outermost = space.domain.comm.allreduce(float(np.max(radii, initial=0.0)), op=MPI.MAX)
+        largest = np.max(np.abs(density), where=radii > 0.995 * outermost, initial=0.0)
+        return float(space.domain.comm.allreduce(float(largest), op=MPI.MAX))
