@@ -1,7 +1,7 @@
 """The command line: parse, call, print.
 
-Exit codes of ``verify``: 0 all checks hold, 1 one does not, 2 bad input. Under ``mpirun`` rank 0
-reads and writes, and all ranks leave with the same code.
+Exit codes of ``verify``: 0 all checks hold, 1 one does not or there is no result, 2 bad input.
+Under ``mpirun`` rank 0 reads and writes, and all ranks leave with the same code.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from mpi4py import MPI
 from rich.console import Console
 
 import fokkerplanck
+from fokkerplanck.evolution import KrylovError
 from fokkerplanck.export import write_mesh
 from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import draw, prepare_folder, record, show, write_results
@@ -47,6 +48,10 @@ def _run(comm: MPI.Comm) -> int:
         if comm.rank == 0:
             click.echo(f"fokkerplanck: error: {one_line(text)}", err=True)
         return 2
+    except KrylovError as error:
+        if comm.rank == 0:
+            click.echo(f"fokkerplanck: {one_line(error)}", err=True)
+        return 1
     except click.Abort:
         return 130
     except Exception:

@@ -80,10 +80,14 @@ class DifferenceEvolution:
         return None if evolution is None else replace(self, evolution=evolution)
 
     def density(self, time: float) -> Array:
-        """Owned coefficients of u, scaled to mass 1 against the rounding drift. Collective."""
-        coefficients = self.evolution.coefficients(time)[: self.num_owned]
+        """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective."""
+        return self.evolution.coefficients(time)[: self.num_owned] / self.mass(time)
+
+    def mass(self, time: float) -> float:
+        """Mass ``∫ π_N u`` before that scaling. Collective."""
         space = self.perturbed.space
-        return coefficients / space.integrate(self.perturbed.gibbs * space.evaluate(coefficients))
+        coefficients = self.evolution.coefficients(time)[: self.num_owned]
+        return space.integrate(self.perturbed.gibbs * space.evaluate(coefficients))
 
     def difference(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of z, optionally from the first `size` basis vectors only."""

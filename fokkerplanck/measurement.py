@@ -25,7 +25,7 @@ class Measurement:
     density_l1: dict[str, Number]  #: (C) under the empty label, then the regions of (D)
     mean: Number  #: (A)
     risk: Number  #: (B)
-    mass_defect: Number  #: ``∫ p^N − 1`` at the horizon
+    mass_defect: Number  #: ``∫ p^N − 1`` at the horizon, and what scaling to mass 1 has removed
     density_min: Number  #: smallest ``p^N`` over the nodes of the annuli at the horizon
 
     @property
@@ -48,7 +48,7 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
         density_l1=_density_numbers(fine, coarse),
         mean=supremum(Functional.mean(fine), Functional.mean(coarse)),
         risk=supremum(Functional.risk(fine), Functional.risk(coarse)),
-        mass_defect=_distance(_mass_defect(fine), _mass_defect(coarse), 1.0, fine),
+        mass_defect=_mass_defect(fine),
         density_min=_distance(smallest, _density_min(coarse), abs(smallest), fine),
     )
 
@@ -111,8 +111,11 @@ def _distance(value: float, other: float, scale: float, fine: Solution) -> Numbe
     return Number(value, fine.horizon, parts)
 
 
-def _mass_defect(solution: Solution) -> float:
-    return solution.level.space.integrate(solution.density()) - 1.0
+def _mass_defect(solution: Solution) -> Number:
+    """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
+    defect = solution.level.space.integrate(solution.density()) - 1.0
+    removed = abs(solution.pair.mass(solution.horizon) - 1.0)
+    return Number(defect, solution.horizon, {"krylov": removed, "rounding": _ROUNDING})
 
 
 def _density_min(solution: Solution) -> float:
