@@ -1,29 +1,16 @@
 """Whether measured numbers obey the bounds, settle as N grows, and are as accurate as asked."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from fokkerplanck.constants import ExplicitConstants
-from fokkerplanck.results import Check, Row, Table
+from fokkerplanck.rates import NEGLIGIBLE, fitted_rate
+from fokkerplanck.results import Check, Row, Start, Table
 
-#: Numbers below this need not meet the accuracy.
-NEGLIGIBLE = 1e-30
+#: Quantities that have an explicit constant of the same name, by heading.
+EXPLICIT = {"(A)": "mean", "(B)": "risk", "(C)": "density_l1", "L¹": "l1"}
 
 #: N·value must approach its limit at least like N to the power of minus this.
 LEAST_ORDER = 0.5
-
-_FEWEST_DEPTHS = 3
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Fitted order of ``|N·value − c*| ~ N^{−order}`` with its standard error."""
-
-    order: float
-    error: float
 
 
 def check_bounds(
@@ -44,6 +31,16 @@ def check_bounds(
     )
 
 
+def check_start(start: Start) -> Check:
+    """Whether the bounds in ‖p_0‖_2 hold for another initial radius."""
+    largest = max(start.ratios, key=lambda heading: start.ratios[heading])
+    return Check(
+        name=f"radius {start.radius:g} of p_0",
+        holds=start.ratios[largest] <= 1.0,
+        detail=f"measured/explicit at most {start.ratios[largest]:.3g} ({largest})",
+    )
+
+
 def accuracy_check(table: Table, tolerance: float) -> Check:
     """Whether every number of (C) and (D) that is not negligible is as accurate as asked."""
     rows = [r for r in table.rows if r.quantity == "density_l1" and r.value > NEGLIGIBLE]
@@ -58,21 +55,18 @@ def accuracy_check(table: Table, tolerance: float) -> Check:
 
 
 def _explicit_checks(table: Table, constants: Mapping[float, ExplicitConstants]) -> list[Check]:
-    """Compare (A), (B) and (C) with their explicit constants at every depth."""
+    """Compare the measured numbers with their explicit constants at every depth."""
     checks = []
-    for letter, quantity in (("A", "mean"), ("B", "risk"), ("C", "density_l1")):
+    for heading, quantity in EXPLICIT.items():
         rows = table.curve(quantity)
-        ratios = {N: row.scaled / getattr(constants[N], quantity) for N, row in rows.items()}
-        proven = {
-            N: row.scaled - row.scaled_uncertainty <= getattr(constants[N], quantity)
-            for N, row in rows.items()
-        }
-        largest = max(ratios, key=lambda N: ratios[N])
+        bounds = {N: getattr(constants[N], quantity) for N in rows}
+        largest = max(rows, key=lambda N: rows[N].scaled / bounds[N])
         checks.append(
             Check(
-                name=f"({letter}) explicit constant",
-                holds=all(proven.values()),
-                detail=f"measured/explicit at most {ratios[largest]:.3g} (N = {largest:g})",
+                name=f"{heading} explicit constant",
+                holds=all(r.scaled - r.scaled_uncertainty <= bounds[N] for N, r in rows.items()),
+                detail=f"measured/explicit at most {rows[largest].scaled / bounds[largest]:.3g} "
+                f"(N = {largest:g})",
             )
         )
     return checks
@@ -87,36 +81,8 @@ def _rate_checks(table: Table) -> list[Check]:
             checks.append(
                 Check(
                     name=f"{heading} settles",
-                    holds=rate.order + 2.0 * rate.error >= LEAST_ORDER,
-                    detail=f"|N·value − c*| falls like N^-{rate.order:.3f} ± {rate.error:.3f}",
+                    holds=rate.value + 2.0 * rate.error >= LEAST_ORDER,
+                    detail=f"|N·value − c*| falls like N^-{rate.value:.3f} ± {rate.error:.3f}",
                 )
             )
     return checks
-
-
-def fitted_rate(rows: Mapping[float, Row]) -> Rate | None:
-    """Order at which N·value approaches the row at infinite depth.
-
-    Depths whose distance to the limit is not three times its uncertainty are left out, and so is
-    the shallower half, where higher powers of 1/N matter. None where fewer than three remain, or
-    where there is no limit.
-    """
-    limit = rows.get(math.inf)
-    if limit is None or limit.value <= NEGLIGIBLE:
-        return None
-    finite = {N: row for N, row in rows.items() if math.isfinite(N)}
-    distances = {N: abs(row.scaled - limit.scaled) for N, row in finite.items()}
-    gaps = {
-        N: distances[N]
-        for N, row in finite.items()
-        if distances[N] > 3.0 * (row.scaled_uncertainty + limit.scaled_uncertainty)
-    }
-    deepest = sorted(gaps)[-max(_FEWEST_DEPTHS, len(gaps) // 2) :]
-    if len(deepest) < _FEWEST_DEPTHS:
-        return None
-    x, y = np.log(deepest), np.log([gaps[N] for N in deepest])
-    slope, intercept = np.polyfit(x, y, 1)
-    residual = y - slope * x - intercept
-    spread = np.sum((x - x.mean()) ** 2)
-    error = math.sqrt(np.sum(residual**2) / max(len(x) - 2, 1) / spread)
-    return Rate(-float(slope), error)

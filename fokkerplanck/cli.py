@@ -82,7 +82,8 @@ def commands(context: click.Context) -> None:
     metavar="SECTION.KEY=VALUE",
     help="Change a value of the study; may be repeated.",
 )
-def verify(study: str, out: str, settings: tuple[str, ...]) -> int:
+@click.option("--explain", is_flag=True, help="Print the parts of every uncertainty.")
+def verify(study: str, out: str, settings: tuple[str, ...], explain: bool) -> int:
     """Verify the bounds of STUDY, a TOML file or the name of a shipped study."""
     comm = MPI.COMM_WORLD
     folder = Path(out)
@@ -95,15 +96,17 @@ def verify(study: str, out: str, settings: tuple[str, ...]) -> int:
     loaded = _on_rank_0(comm, prepare)
     with TerminalProgress() if comm.rank == 0 else Progress() as progress:
         table = run(loaded, comm, progress)
-    _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds))
+    _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds, explain))
     return 0 if table.holds else 1
 
 
-def _report(study: Study, table: Table, folder: Path, seconds: Mapping[str, float]) -> None:
+def _report(
+    study: Study, table: Table, folder: Path, seconds: Mapping[str, float], explain: bool
+) -> None:
     """Write the files and print the table."""
     write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder)
     draw(table, study.name, folder / "bounds.png")
-    show(table, study.name, Console())
+    show(table, study.name, Console(), explain)
     click.echo(f"\nwritten: {folder / 'results.csv'}, results.json, bounds.png")
 
 

@@ -1,4 +1,4 @@
-"""Explicit a-priori constants of the bounds (A)–(C)."""
+"""Explicit a-priori constants of the bounds (A)–(C), of the L¹ and of the pathwise bound."""
 
 import math
 from collections.abc import Callable
@@ -32,6 +32,11 @@ class ExplicitConstants:
     density_l1: float  #: for (C), and so for each region of (D)
     mean: float  #: for (A)
     risk: float  #: for (B)
+    #: for ``‖p − p^N‖_{L¹}``: ``C_1 √(T/2D)``, by Pinsker's inequality and Girsanov's theorem
+    l1: float
+    #: for ``sup_t |θ_t − θ^N_t|``, almost surely: ``C_1 (e^{LT} − 1)/L``, L = Lip(∇V_N), by
+    #: Grönwall's inequality; this one is not divided by ‖p_0‖_2
+    path: float
 
 
 def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
@@ -49,7 +54,9 @@ def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
     )
     growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
     weight = math.sqrt(_penalty_integral(level, 1.0 / D - 0.5))
-    density = C_1 * math.sqrt(problem.horizon / (2.0 * D)) * math.exp(growth) * weight
+    entropy = C_1 * math.sqrt(problem.horizon / (2.0 * D))
+    density = entropy * math.exp(growth) * weight
+    lipschitz = MARGIN * _largest(level, _hessian_norms(level, tables.perturbed(depth)))
     decay = np.exp(-level.log_bound_weight)
     far = MARGIN * _largest(level, np.linalg.norm(level.space.points, axis=2) * decay)
     high = MARGIN * _largest(level, np.abs(tables.potential) * decay)
@@ -57,7 +64,24 @@ def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
         density_l1=density,
         mean=far * density,
         risk=high * density + C_0 / problem.initial.l2_norm,
+        l1=entropy / problem.initial.l2_norm,
+        path=C_1 * _grown(lipschitz, problem.horizon),
     )
+
+
+def _grown(rate: float, horizon: float) -> float:
+    """``(e^{rate·horizon} − 1)/rate``, infinite where it leaves double range."""
+    with np.errstate(over="ignore"):
+        return float(np.expm1(rate * horizon)) / rate if rate > 0.0 else horizon
+
+
+def _hessian_norms(level: Level, potential: Array) -> Array:
+    """Spectral norm of the second derivatives at the Gauss points, shape (C, q)."""
+    gradient = level.space.gradient(potential)
+    hessian = np.stack(
+        [level.space.gradient(component) for component in np.moveaxis(gradient, 2, 0)], axis=-1
+    )
+    return np.linalg.norm(hessian, ord=2, axis=(2, 3))
 
 
 def _largest(level: Level, values: Array) -> float:

@@ -1,7 +1,7 @@
 """One discretisation of a verification problem: tables, propagators and the solutions per depth."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -104,6 +104,10 @@ class Level:
         points = self.space.points
         values = self.problem.penalty(points.reshape(-1, points.shape[-1]))
         return 0.25 * self.problem.penalty.gamma * values.reshape(points.shape[:2])
+
+    def starting_from(self, initial: InitialDensity) -> "Level":
+        """The same level for another initial density."""
+        return replace(self, problem=replace(self.problem, initial=initial))
 
     def solve(self, depth: float) -> DifferenceEvolution:
         """Solve for ``p^N`` and ``N(p − p^N)``, or for p and q at infinite depth. Collective."""

@@ -23,6 +23,7 @@ class Measurement:
 
     depth: float
     density_l1: dict[str, Number]  #: (C) under the empty label, then the regions of (D)
+    l1: Number  #: ``‖p − p^N‖_{L¹}``
     mean: Number  #: (A)
     risk: Number  #: (B)
     mass_defect: Number  #: ``∫ p^N − 1`` at the horizon, and what scaling to mass 1 has removed
@@ -32,7 +33,7 @@ class Measurement:
     def bounds(self) -> dict[tuple[str, str], Number]:
         """The numbers that bounds speak of, by quantity and annulus."""
         labelled = {("density_l1", label): number for label, number in self.density_l1.items()}
-        return labelled | {("mean", ""): self.mean, ("risk", ""): self.risk}
+        return labelled | {("mean", ""): self.mean, ("risk", ""): self.risk, ("l1", ""): self.l1}
 
     @property
     def properties(self) -> dict[str, Number]:
@@ -45,7 +46,8 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
     smallest = _density_min(fine)
     return Measurement(
         depth=fine.depth,
-        density_l1=_density_numbers(fine, coarse),
+        density_l1=density_numbers(fine, coarse, fine.horizon),
+        l1=_unweighted(fine, coarse),
         mean=supremum(Functional.mean(fine), Functional.mean(coarse)),
         risk=supremum(Functional.risk(fine), Functional.risk(coarse)),
         mass_defect=_mass_defect(fine),
@@ -53,51 +55,66 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
     )
 
 
-def _density_numbers(fine: Solution, coarse: Solution) -> dict[str, Number]:
-    """(C) and (D): weighted L¹ norms at the horizon. Collective."""
+def density_numbers(fine: Solution, coarse: Solution, time: float) -> dict[str, Number]:
+    """(C) and (D) at a time: weighted L¹ norms, of the whole under the empty label. Collective."""
+    weights = [np.exp(solution.level.log_bound_weight) for solution in (fine, coarse)]
+    return _l1_numbers(fine, coarse, time, weights)
+
+
+def _unweighted(fine: Solution, coarse: Solution) -> Number:
+    """``‖p − p^N‖_{L¹}`` at the horizon. Collective."""
+    weights = [np.ones_like(solution.level.tables.potential) for solution in (fine, coarse)]
+    return _l1_numbers(fine, coarse, fine.horizon, weights)[""]
+
+
+def _l1_numbers(
+    fine: Solution, coarse: Solution, time: float, weights: list[Array]
+) -> dict[str, Number]:
+    """``∫ w |π z|`` per region with w at the Gauss points of both. Collective."""
     space = fine.level.space
-    norm, other = _density_norm(fine), _density_norm(coarse)
+    norm, other = (
+        _l1_norm(solution, time, weight)
+        for solution, weight in zip((fine, coarse), weights, strict=True)
+    )
     values = _with_total(norm.values)
-    boundary = fine.boundary_amplitude(fine.difference())
-    krylov = _krylov_part(fine)
-    blur = krylov + _krylov_part(coarse)
+    boundary = fine.boundary_amplitude(fine.difference(time))
+    krylov, coarse_krylov = (
+        _krylov_part(solution, time, weight)
+        for solution, weight in zip((fine, coarse), weights, strict=True)
+    )
     parts = {
         "space": SAFETY * np.abs(values - _with_total(other.values)),
         "krylov": krylov,
         "quadrature": _with_total(norm.errors),
-        "truncation": boundary
-        * _with_total(regional_sums(space, np.exp(fine.level.log_bound_weight))),
+        "truncation": boundary * _with_total(regional_sums(space, weights[0])),
         "risk": fine.level.tables.errors[fine.depth] * values,
     }
     return {
         label: Number(
             float(values[i]),
-            fine.horizon,
+            time,
             {name: float(part[i]) for name, part in parts.items()},
-            float(blur[i]),
+            float(krylov[i] + coarse_krylov[i]),
         )
         for i, label in enumerate(("", *space.domain.annuli.labels))
     }
 
 
-def _density_norm(solution: Solution) -> RegionalNorm:
-    """``∫ e^{γH/4} |π z|`` per region. Collective."""
-    level, pair = solution.level, solution.pair
-    z = pair.difference(solution.horizon)
-    return weighted_l1(level.space, level.log_bound_weight + pair.exact.log_gibbs, z)
+def _l1_norm(solution: Solution, time: float, weight: Array) -> RegionalNorm:
+    """``∫ w |π z|`` per region. Collective."""
+    log_weight = np.log(weight) + solution.pair.exact.log_gibbs
+    return weighted_l1(solution.level.space, log_weight, solution.pair.difference(time))
 
 
-def _krylov_part(solution: Solution) -> Array:
+def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
     """The same of what the last Krylov steps have changed, (count + 3,) with the total. Collective.
 
     It needs no kinks resolved.
     """
     level, pair = solution.level, solution.pair
-    last_steps = pair.difference(solution.horizon) - pair.difference(
-        solution.horizon, pair.evolution.size - STRIDE
-    )
-    density = pair.exact.gibbs * level.space.evaluate(last_steps)
-    return _with_total(regional_sums(level.space, np.exp(level.log_bound_weight) * np.abs(density)))
+    before = pair.difference(time, pair.evolution.size - STRIDE)
+    change = pair.exact.gibbs * level.space.evaluate(pair.difference(time) - before)
+    return _with_total(regional_sums(level.space, weight * np.abs(change)))
 
 
 def _with_total(regions: Array) -> Array:
@@ -113,7 +130,7 @@ def _distance(value: float, other: float, scale: float, fine: Solution) -> Numbe
 
 def _mass_defect(solution: Solution) -> Number:
     """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
-    defect = solution.level.space.integrate(solution.density()) - 1.0
+    defect = solution.level.space.integrate(solution.density(solution.horizon)) - 1.0
     removed = abs(solution.pair.mass(solution.horizon) - 1.0)
     return Number(defect, solution.horizon, {"krylov": removed, "rounding": _ROUNDING})
 

@@ -1,20 +1,19 @@
 """The table of measured bounds: what a study ends in, and what reports are made from."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 #: Bounds in the order of the paper: the letter, the quantity, the annuli that it has.
-MEAN, RISK, DENSITY, INITIAL_NORM = "mean", "risk", "density_l1", "p0_l2"
+MEAN, RISK, DENSITY, PLAIN, INITIAL_NORM = "mean", "risk", "density_l1", "l1", "p0_l2"
 
 
 @dataclass(frozen=True)
 class Row:
     """One measured number."""
 
-    quantity: (
-        str  #: ``mean``, ``risk``, ``density_l1``, ``p0_l2``, ``mass_defect``, ``density_min``
-    )
+    #: ``mean``, ``risk``, ``density_l1``, ``l1``, ``p0_l2``, ``mass_defect`` or ``density_min``
+    quantity: str
     annulus: str  #: empty (the whole space), ``core``, ``0``, ``1``, ...
     depth: float  #: N, or ``inf`` for the limit of N·value
     time: float
@@ -34,12 +33,70 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A fitted number with its standard error, or with a bound of its error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is found about one bound; everything is divided by ‖p_0‖_2."""
+
+    bound: str  #: heading, as in `Table.bounds`
+    constant: float  #: sharp constant ``c* = lim N·(left side)``
+    uncertainty: float  #: of c*
+    order: Estimate | None  #: of ``|N·value − c*| ~ N^{−order}``, where it can be seen
+    second: Estimate | None  #: ``lim N (N·value − c*)``
+    explicit: float  #: a-priori constant at the largest depth
+    ratio: float  #: largest measured ÷ explicit
+
+
+@dataclass(frozen=True)
+class Fit:
+    """``−ln(N·D_k) ≈ slope · x_k + const`` over the annuli."""
+
+    abscissa: str  #: what ``x_k`` is
+    slope: float
+    slope_error: float  #: standard error
+    residual: float  #: root mean square, in units of ``−ln``
+
+
+@dataclass(frozen=True)
+class Decay:
+    """How N·(D_k) falls with k at one time, at the largest depth."""
+
+    time: float
+    values: tuple[float, ...]  #: ``N·(D_k)/‖p_0‖_2``, k = 0, 1, ...
+    uncertainties: tuple[float, ...]
+    fits: tuple[Fit, ...]
+    constant: float  #: smallest c with ``N·(D_k) <= c e^{−2^k R̃0²/t} ‖p_0‖_2`` for these k
+    unresolved: tuple[str, ...]  #: annuli that are too far for double precision
+
+
+@dataclass(frozen=True)
+class Start:
+    """The sharp constants for another radius of p_0."""
+
+    radius: float
+    norm: float  #: ‖p_0‖_2
+    constants: dict[str, tuple[float, float]]  #: c* and its uncertainty by heading
+    ratios: dict[str, float]  #: measured ÷ explicit by heading
+
+
+@dataclass(frozen=True)
 class Table:
     """Everything that was measured, in rows, and what follows from it."""
 
     rows: tuple[Row, ...]
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    decays: tuple[Decay, ...] = ()
+    starts: tuple[Start, ...] = ()
+    #: Parts of each uncertainty of N·(left side), by quantity, annulus and depth
+    parts: Mapping[tuple[str, str, float], Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -63,12 +120,13 @@ class Table:
         return dict(sorted(rows.items()))
 
     def bounds(self) -> Iterator[tuple[str, dict[float, Row]]]:
-        """Yield a heading and the rows by depth for (C), the regions of (D), (A) and (B)."""
+        """Yield a heading and the rows by depth: (C), the regions of (D), (A), (B) and L¹."""
         yield "(C)", self.curve(DENSITY)
         for label in self.annuli:
             yield label if label == "core" else f"D_{label}", self.curve(DENSITY, label)
         yield "(A)", self.curve(MEAN)
         yield "(B)", self.curve(RISK)
+        yield "L¹", self.curve(PLAIN)
 
 
 def depth_text(depth: float) -> str:

@@ -63,14 +63,14 @@ class Solution:
         """T."""
         return self.level.problem.horizon
 
-    def difference(self) -> Array:
-        """``N(p − p^N)`` at the Gauss points at the horizon, shape (C, q). Collective."""
-        coefficients = self.pair.difference(self.horizon)
+    def difference(self, time: float) -> Array:
+        """``N(p − p^N)`` at the Gauss points, shape (C, q). Collective."""
+        coefficients = self.pair.difference(time)
         return self.pair.exact.gibbs * self.level.space.evaluate(coefficients)
 
-    def density(self) -> Array:
-        """``p^N`` at the Gauss points at the horizon, shape (C, q). Collective."""
-        coefficients = self.pair.density(self.horizon)
+    def density(self, time: float) -> Array:
+        """``p^N`` at the Gauss points, shape (C, q). Collective."""
+        coefficients = self.pair.density(time)
         return self.pair.perturbed.gibbs * self.level.space.evaluate(coefficients)
 
     def boundary_amplitude(self, density: Array) -> float:

@@ -141,6 +141,20 @@ class Space:
         matrix[:, order] = product
         return matrix
 
+    def gradient(self, values: Array) -> Array:
+        """∇f at the Gauss points, (C, q, m), of the function with values (C, q) there."""
+        order, nodes, _, barycentric = self.tensor_rule
+        n, m = len(nodes), self.domain.dimension
+        slope = differentiation_matrix(nodes, barycentric)
+        tensor = values[:, order].reshape(-1, *(n,) * m)
+        partial = np.empty((*values.shape, m))
+        for axis in range(m):
+            along = np.moveaxis(np.tensordot(slope, tensor, (1, axis + 1)), 0, axis + 1)
+            partial[:, order, axis] = along.reshape(len(values), -1)
+        return np.linalg.solve(np.swapaxes(self.geometry.jacobians, 2, 3), partial[..., None])[
+            ..., 0
+        ]
+
     def with_ghosts(self, owned: Array) -> Array:
         """Local coefficients, ghosts too, from the owned ones of shape (num_owned,). Collective."""
         function = fem.Function(self.functions)
@@ -198,6 +212,15 @@ def lagrange_basis(x: Array, nodes: Array, barycentric: Array) -> Array:
     terms = barycentric / np.where(exact, 1.0, gaps)
     basis = terms / terms.sum(axis=1, keepdims=True)
     return np.where(exact.any(axis=1, keepdims=True), exact.astype(np.float64), basis)
+
+
+def differentiation_matrix(nodes: Array, barycentric: Array) -> Array:
+    """Derivatives at the nodes of the Lagrange polynomials, ``D[i, j] = ℓ_j'(x_i)``, (n, n)."""
+    gaps = nodes[:, None] - nodes
+    np.fill_diagonal(gaps, 1.0)
+    matrix = barycentric / barycentric[:, None] / gaps
+    np.fill_diagonal(matrix, 0.0)
+    return matrix - np.diag(matrix.sum(axis=1))
 
 
 def barycentric_weights(nodes: Array) -> Array:

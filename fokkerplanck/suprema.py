@@ -43,7 +43,7 @@ class Functional:
         """``N E[θ_t − θ^N_t] = ∫ θ π z``. Collective."""
         space, gibbs = solution.level.space, solution.pair.exact.gibbs
         rows = np.stack([space.load(gibbs * x) for x in np.moveaxis(space.points, 2, 0)])
-        boundary = solution.boundary_amplitude(solution.difference())
+        boundary = solution.boundary_amplitude(solution.difference(solution.horizon))
         return cls(
             solution,
             solution.pair.functional(np.zeros_like(rows), rows),
@@ -67,8 +67,10 @@ class Functional:
             solution,
             pair.functional(on_density[None], on_difference[None]),
             np.array([start]),
-            solution.boundary_amplitude(solution.difference()) * space.integrate(height)
-            + solution.boundary_amplitude(solution.density()) * space.integrate(np.abs(gap)),
+            solution.boundary_amplitude(solution.difference(solution.horizon))
+            * space.integrate(height)
+            + solution.boundary_amplitude(solution.density(solution.horizon))
+            * space.integrate(np.abs(gap)),
         )
 
     def curve(self, grid: TimeGrid) -> "Curve":

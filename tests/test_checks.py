@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from fokkerplanck.checks import NEGLIGIBLE, accuracy_check, check_bounds, fitted_rate
+from fokkerplanck.checks import accuracy_check, check_bounds
 from fokkerplanck.constants import ExplicitConstants
+from fokkerplanck.rates import NEGLIGIBLE, fitted_rate, second_coefficient
 from fokkerplanck.results import Row, Table
 
+HEADINGS, QUANTITIES = ("(A)", "(B)", "(C)", "L¹"), ("mean", "risk", "density_l1", "l1")
 DEPTHS = (*(float(2**k) for k in range(11)), math.inf)
 
 
@@ -31,15 +33,15 @@ def curve(function, depths=DEPTHS, **options):
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_pure_powers_are_recovered(order, sign):
     rate = fitted_rate(curve(lambda N: 2.0 + sign * 0.7 * N**-order, relative=1e-15))
-    assert rate.order == pytest.approx(order, abs=1e-3)
+    assert rate.value == pytest.approx(order, abs=1e-3)
     assert rate.error < 1e-3
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.3, 1.0), (0.3, -1.0), (-1.0, 5.0), (1.0, -0.9)])
 def test_first_order_is_seen_through_the_second(a, b):
     rate = fitted_rate(curve(lambda N: 2.0 + a / N + b / N**2, relative=1e-12))
-    assert rate.order == pytest.approx(1.0, abs=0.1)
-    assert abs(rate.order - 1.0) < 10 * rate.error
+    assert rate.value == pytest.approx(1.0, abs=0.1)
+    assert abs(rate.value - 1.0) < 10 * rate.error
 
 
 def test_gaps_that_drown_in_the_uncertainty_are_left_out():
@@ -50,7 +52,7 @@ def test_gaps_that_drown_in_the_uncertainty_are_left_out():
         return 2.0 * (1.0 + 0.3 * noise * generator.uniform(-1, 1)) + 0.5 / N**2
 
     rate = fitted_rate(curve(noisy, relative=noise))
-    assert rate.order == pytest.approx(2.0, abs=0.1)
+    assert rate.value == pytest.approx(2.0, abs=0.1)
 
 
 def test_nothing_is_fitted_where_nothing_can_be():
@@ -62,6 +64,32 @@ def test_nothing_is_fitted_where_nothing_can_be():
     assert fitted_rate(curve(lambda N: 1 + 1 / N, depths=(1.0, 2.0, math.inf))) is None
     assert fitted_rate(curve(lambda N: 0.1 * NEGLIGIBLE * (1 + 1 / N))) is None
     assert fitted_rate({}) is None
+
+
+# -- second coefficients
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(0.3, 1.0, 0.0), (-1.2, 0.4, 5.0)])
+def test_second_coefficient_of_a_series(a, b, c):
+    found = second_coefficient(curve(lambda N: 2.0 + a / N + b / N**2 + c / N**3, relative=1e-13))
+    assert abs(found.value - a) <= found.error < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_error_of_the_second_coefficient_covers_noise_and_higher_orders(seed):
+    generator = np.random.default_rng(seed)
+
+    def noisy(N):
+        noise = 1e-8 * generator.uniform(-1, 1)
+        return 2.0 * (1 + noise) + 0.5 * math.log1p(1.0 / N) if math.isfinite(N) else 2.0
+
+    found = second_coefficient(curve(noisy, relative=1e-8))
+    assert abs(found.value - 0.5) <= found.error < 1e-4
+
+
+def test_second_coefficient_needs_two_depths_and_a_limit():
+    assert second_coefficient(curve(lambda N: 1 + 1 / N, depths=(4.0, math.inf))) is None
+    assert second_coefficient(curve(lambda N: 1 + 1 / N, depths=DEPTHS[:-1])) is None
 
 
 # -- accuracy
@@ -89,40 +117,36 @@ def test_negligible_numbers_need_no_accuracy():
 def bounds(function=lambda N: 1.0 + 0.3 / N, **options):
     """Rows of all bounds; the values of the quantities named in `options` differ."""
     rows = []
-    for quantity in ("density_l1", "mean", "risk"):
+    for quantity in QUANTITIES:
         rows += curve(options.get(quantity, function), quantity=quantity).values()
     return rows + list(curve(options.get("core", function), annulus="core").values())
 
 
 def verdicts(rows, constant=2.0, tolerance=1e-6):
-    constants = {N: ExplicitConstants(constant, constant, constant) for N in DEPTHS}
+    constants = dict.fromkeys(DEPTHS, ExplicitConstants(*[constant] * 5))
     checks = check_bounds(rows, constants, tolerance)
     return {check.name: check.holds for check in checks}
 
 
 def test_all_checks_hold_for_numbers_that_behave():
-    names = [f"({letter}) explicit constant" for letter in "ABC"]
-    names += [f"{heading} settles" for heading in ("(C)", "core", "(A)", "(B)")] + ["accuracy"]
+    names = [f"{heading} explicit constant" for heading in HEADINGS]
+    names += [f"{heading} settles" for heading in ("(C)", "core", "(A)", "(B)", "L¹")]
+    names += ["accuracy"]
     assert verdicts(bounds()) == dict.fromkeys(names, True)
 
 
-@pytest.mark.parametrize(
-    ("letter", "quantity"), [("A", "mean"), ("B", "risk"), ("C", "density_l1")]
-)
-def test_value_above_its_explicit_constant_fails(letter, quantity):
+@pytest.mark.parametrize(("heading", "quantity"), list(zip(HEADINGS, QUANTITIES, strict=True)))
+def test_value_above_its_explicit_constant_fails(heading, quantity):
     found = verdicts(bounds(**{quantity: lambda N: 2.1 + 0.3 / N}))
     failed = [name for name, holds in found.items() if not holds]
-    assert failed == [f"({letter}) explicit constant"]
+    assert failed == [f"{heading} explicit constant"]
 
 
 def test_value_at_its_constant_is_given_its_uncertainty():
     rows = [row(N, 2.0 * (1 + 5e-10), 1e-9, q) for N in DEPTHS for q in QUANTITIES]
     assert all(verdicts(rows).values())
     rows = [row(N, 2.0 * (1 + 5e-9), 1e-9, q) for N in DEPTHS for q in QUANTITIES]
-    assert not any(verdicts(rows)[f"({letter}) explicit constant"] for letter in "ABC")
-
-
-QUANTITIES = ("density_l1", "mean", "risk")
+    assert not any(verdicts(rows)[f"{heading} explicit constant"] for heading in HEADINGS)
 
 
 def test_values_that_do_not_approach_the_limit_fail():

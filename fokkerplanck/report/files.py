@@ -56,6 +56,13 @@ def write_results(table: Table, about: Mapping[str, Any], folder: Path) -> None:
         "rows": [_plain(row) for row in table.rows],
         "checks": [asdict(check) for check in table.checks],
         "notes": list(table.notes),
+        "statements": [_strict(asdict(statement)) for statement in table.statements],
+        "decays": [_strict(asdict(decay)) for decay in table.decays],
+        "starts": [_strict(asdict(start)) for start in table.starts],
+        "uncertainties": [
+            {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth), **parts}
+            for (quantity, annulus, depth), parts in table.parts.items()
+        ],
     }
     with replacing(folder / "results.json") as file:
         json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
@@ -117,6 +124,15 @@ def _plain(row: Row) -> dict[str, Any]:
     depth = "inf" if math.isinf(row.depth) else int(row.depth)
     values = asdict(row) | {"depth": depth}
     return {name: None if value != value else value for name, value in values.items()}
+
+
+def _strict(value: Any) -> Any:
+    """Return nested values with null for what is no finite number, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _strict(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _git(*arguments: str) -> str | None:

@@ -8,19 +8,31 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
+from fokkerplanck.report.findings import explanation, findings
 from fokkerplanck.results import DENSITY, INITIAL_NORM, Row, Table, depth_text
 
 DECIMALS: Final = 5  #: shown at most
 
 
-def show(table: Table, title: str, console: Console) -> None:
-    """Print a table, its checks and its notes."""
-    grid = _grid(table)
-    # Where no terminal sets the width, lines are as long as the table needs.
+def show(table: Table, title: str, console: Console, explain: bool = False) -> None:
+    """Print a table, what follows from it, its checks and its notes.
+
+    Args:
+        table: the results.
+        title: name of the study.
+        console: where to print.
+        explain: whether to print the parts of every uncertainty, too.
+    """
+    grids: list[Grid] = [_grid(table), *findings(table)]
+    if explain:
+        grids.append(explanation(table))
+    # Where no terminal sets the width, lines are as long as the tables need.
     width = console.width if console.is_terminal else 100
-    console.width = max(width, grid.__rich_measure__(console, console.options).minimum)
+    needed = [grid.__rich_measure__(console, console.options).minimum for grid in grids]
+    console.width = max(width, *needed)
     console.print(f"\n{title}: N·(left side)/‖p0‖₂, uncertainty of the last digit in brackets")
-    console.print(grid)
+    for grid in grids:
+        console.print(grid)
     for line in (*_facts(table), *_verdicts(table), *table.notes):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -167,6 +167,7 @@ class InitialSection(Section):
 
     kind: Literal["bump", "polynomial", "uniform", "gaussian"] = "bump"
     radius: Positive = 1.0  #: R0
+    radii: tuple[Positive, ...] = ()  #: further R0 for which the sharp constants are measured
     center: tuple[Number, ...] | None = Field(None, min_length=1)  #: the origin by default
     power: Number | None = Field(None, ge=0)  #: of ``polynomial``; 2 by default
 

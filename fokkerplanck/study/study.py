@@ -44,7 +44,8 @@ class Study:
         """Build the model objects, each of which checks itself, and compare them."""
         check_dimension(self.network)
         check_data(self.data, self.network)
-        check_initial(self.initial, self.dimension, self.annuli)
+        for initial in (self.initial, *self.further_initials):
+            check_initial(initial, self.dimension, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
         assert self.cap is not None
         assert self.penalty is not None
@@ -119,11 +120,19 @@ class Study:
     @cached_property
     def initial(self) -> InitialDensity:
         """The initial density p_0."""
+        return self._initial(self.settings.initial.radius)
+
+    @cached_property
+    def further_initials(self) -> tuple[InitialDensity, ...]:
+        """Initial densities of other radii, for the sharp constants' dependence on ‖p_0‖_2."""
+        return tuple(self._initial(radius) for radius in self.settings.initial.radii)
+
+    def _initial(self, radius: float) -> InitialDensity:
         section = self.settings.initial
         center = section.center or (0.0,) * self.dimension
         options = {} if section.power is None else {"power": section.power}
         with blame("initial"):
-            return FAMILIES[section.kind](center, section.radius, **options)
+            return FAMILIES[section.kind](center, radius, **options)
 
     @cached_property
     def annuli(self) -> Annuli:
