@@ -149,7 +149,7 @@ def test_error_of_the_potential_enters_relative_to_the_value(pair):
 def test_labels_of_all_bounds(pair, measured):
     bounds = measured(pair, math.inf).bounds
     regions = [("density_l1", label) for label in ("", "core", "0", "1")]
-    assert list(bounds) == [*regions, ("mean", ""), ("risk", "")]
+    assert list(bounds) == [*regions, ("mean", ""), ("risk", ""), ("l1", "")]
 
 
 @both

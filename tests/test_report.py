@@ -11,6 +11,7 @@ from tables import LIMITS, NORM, bound, example
 
 from fokkerplanck.report import draw, prepare_folder, record, show, write_results
 from fokkerplanck.report.files import COLUMNS, replacing
+from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.results import Row
 from fokkerplanck.study import Study
@@ -18,9 +19,9 @@ from fokkerplanck.study import Study
 pytestmark = pytest.mark.serial
 
 
-def printed(table) -> str:
+def printed(table, **options) -> str:
     file = io.StringIO()
-    show(table, "geyser", Console(file=file))
+    show(table, "geyser", Console(file=file), **options)
     return file.getvalue()
 
 
@@ -111,14 +112,52 @@ def test_uncertainty_stands_behind_the_digits_that_it_touches(value, uncertainty
 def test_terminal_table_has_a_column_for_each_bound_and_a_row_for_each_depth():
     lines = printed(example()).splitlines()
     header = next(line for line in lines if "(C)" in line)
-    assert header.split() == ["(C)", "core", "D_0", "D_1", "(A)", "(B)"]
+    assert header.split() == ["(C)", "core", "D_0", "D_1", "(A)", "(B)", "L¹"]
     rows = {words[0]: words[1:] for line in lines if (words := line.split())}
-    assert rows["N"] == ["10^-2", "10^-2", "10^-2", "10^-6", "10^-1", "10^-1"]
-    assert rows["limit"] == ["7.0000(2)", "5.0000(1)", "2.00000(4)", "1.25000(3)"] + 2 * [
+    assert rows["N"] == ["10^-2", "10^-2", "10^-2", "10^-6", "10^-1", "10^-1", "10^-1"]
+    assert rows["limit"] == ["7.0000(2)", "5.0000(1)", "2.00000(4)", "1.25000(3)"] + 3 * [
         "3.00000(6)"
     ]
     assert rows["1"][0] == "9.1000(2)"
     assert rows["±/value"][0] == "2e-05"
+
+
+def test_terminal_states_sharp_constants_laws_and_starts():
+    lines = [line.split() for line in printed(example()).splitlines()]
+    assert [
+        "(C)",
+        "7.00000000(3)e-02",
+        "1.002",
+        "±",
+        "0.001",
+        "2.1000(2)e-02",
+        "1.4",
+        "0.065",
+    ] in lines
+    assert ["0.25", "0.5", "±", "0.01", "[0.2]*", "0.3", "1"] in lines
+    assert ["(C)", "7.00000000(3)e-02", "5.0000000(1)e-02"] in lines
+
+
+def test_explanation_shows_parts_relative_to_the_number():
+    assert "density_l1" not in printed(example())
+    lines = [line.split() for line in printed(example(), explain=True).splitlines()]
+    size = 0.07 * NORM
+    parts = [f"{part / size:.0e}" for part in (7e-10, 7e-12)]
+    assert ["density_l1", "inf", f"{size:.6e}", *parts] in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.08160165093, 4.6e-11, "8.160165093(5)e-02"),
+        (-4.9287e-7, 9.99e-13, "-4.92870(1)e-07"),
+        (2.5, 0.0, "2.500000000000000(0)"),
+        (1e-15, 3e-14, "0(3)e-14"),
+        (1.0, math.inf, "1(inf)"),
+    ],
+)
+def test_numbers_with_errors(value, error, text):
+    assert with_error(value, error) == text
 
 
 def test_terminal_table_fits_100_columns_and_is_never_cut():

@@ -139,7 +139,7 @@ def test_means_and_risks_of_a_linear_network(linear, depth):
 
 def test_rows_are_complete_and_in_order(linear):
     regions = ["", "core", "0", "1"]
-    names = [("density_l1", r) for r in regions] + [("mean", ""), ("risk", "")]
+    names = [("density_l1", r) for r in regions] + [("mean", ""), ("risk", ""), ("l1", "")]
     names += [("mass_defect", ""), ("density_min", "")]
     expected = [("p0_l2", "", math.inf)]
     expected += [(*name, N) for N in (1.0, 4.0, 64.0, 4096.0, math.inf) for name in names]
@@ -299,7 +299,7 @@ def test_ranks_agree(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         runs.append(numbers(tmp_path, ranks))
     names, values, scaled = runs[0]
-    assert len(names) == 1 + 2 * 7
+    assert len(names) == 1 + 2 * 8
     for other_names, other_values, other_scaled in runs[1:]:
         assert other_names == names
         assert other_values == pytest.approx(values, rel=1e-9, abs=1e-14)

@@ -61,6 +61,8 @@ def with_error(value: float, error: float) -> str:
     place = int(f"{blur:e}".rpartition("e")[2]) if blur > 0.0 else -15
     decimals = min(max(-place, 0), 15)
     digit = -int(-blur * 10.0**decimals * (1 - 1e-12) // 1)
+    if digit == 10 and decimals:
+        digit, decimals = 1, decimals - 1
     suffix = f"e{exponent:+03d}" if exponent else ""
     return f"{scaled:.{decimals}f}({digit}){suffix}"
 

@@ -28,7 +28,8 @@ def show(table: Table, title: str, console: Console, explain: bool = False) -> N
         grids.append(explanation(table))
     # Where no terminal sets the width, lines are as long as the tables need.
     width = console.width if console.is_terminal else 100
-    needed = [grid.__rich_measure__(console, console.options).minimum for grid in grids]
+    unlimited = console.options.update(max_width=10_000)
+    needed = [grid.__rich_measure__(console, unlimited).maximum for grid in grids]
     console.width = max(width, *needed)
     console.print(f"\n{title}: N·(left side)/‖p0‖₂, uncertainty of the last digit in brackets")
     for grid in grids:
