@@ -8,7 +8,7 @@ import pytest
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk import DepthLimit, NeuralODERisk, ResNetRisk, RiskSeries
-from fokkerplanck.risk.series import LADDER, extrapolate
+from fokkerplanck.risk.expansion import LADDER, extrapolate
 
 LINEAR = Network(("theta[0]*x[0]",))
 TANH = Network(("theta[0]*tanh(theta[1]*x[0])",))
