@@ -46,7 +46,8 @@ def compiled(name: str) -> Callable[[npt.ArrayLike], npt.NDArray[np.float64]]:
 def arguments(name: str) -> npt.NDArray[np.float64]:
     """Return arguments from subnormal to huge, dense where the function does something."""
     generator = np.random.default_rng(5)
-    spans = [generator.uniform(-size, size, 150) for size in (0.1, 1.0, 5.0, 40.0, 750.0)]
+    spans = [generator.uniform(-size, size, 150) for size in (0.1, 5.0, 40.0, 750.0)]
+    spans.append(generator.uniform(-1.0, 1.0, 4_000))
     signs = generator.choice([-1.0, 1.0], 300)
     spans.append(signs * np.exp(generator.uniform(-744, 709, 300)))
     spans.append(np.array([5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1048576.0]))

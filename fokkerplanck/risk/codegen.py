@@ -27,13 +27,14 @@ from fokkerplanck.risk.options import COMPILED, ENTRY, OPTIONS, REASSOCIATED
 
 
 def print_module(
-    driver: str, arguments: Sequence[str], leaves: Sequence["Leaf"], block: int
+    driver: str, arguments: Sequence[str], signature: str, leaves: Sequence["Leaf"], block: int
 ) -> str:
     """Return the source of a module whose ``run`` is a driver with the leaves of a network.
 
     Args:
         driver: Name of a factory of :mod:`fokkerplanck.risk.kernels`.
         arguments: Names of the arguments of the kernel.
+        signature: Their types, as Numba writes them.
         leaves: The leaves that the factory takes.
         block: Samples per block, the trip count of the vectorised loops.
     """
@@ -42,7 +43,7 @@ def print_module(
     given = ", ".join(arguments)
     entry = (
         f"_run = kernels.{driver}({', '.join(names)})\n\n\n"
-        f"@njit(**ENTRY)\ndef run({given}):\n    _run({given})\n"
+        f"@njit({signature!r}, **ENTRY)\ndef run({given}):\n    _run({given})\n"
     )
     return "\n\n".join((_HEADER.format(imports=", ".join(IMPORTED)), *sources, entry))
 

@@ -6,16 +6,32 @@ import json
 import logging
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 import numba
 import numpy as np
+from llvmlite.binding import set_option
 
 from fokkerplanck.caching import cache_directory, publish
 from fokkerplanck.model import Network
+
+GENERATORS: Final = (
+    "codegen.py",
+    "dormand_prince.py",
+    "functions/*.py",
+    "integrator.py",
+    "kernels/*.py",
+    "library.py",
+    "options.py",
+    "printer.py",
+    "recipes.py",
+    "systems.py",
+)  #: what decides on the machine code, beside the language of formulas
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +55,21 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
 
         logger.info("generating the %s kernel of %s", name, ", ".join(network.field))
         publish(path, print_kernel(network, name, block))
-    return _import(module, path).run
+    with _interleaved():
+        return _import(module, path).run
+
+
+@contextmanager
+def _interleaved() -> Iterator[None]:
+    """Let LLVM interleave vectorised loops four times, which hides the latency of long formulas.
+
+    By itself it interleaves small loops only. Numba has no option of its own for this.
+    """
+    set_option("fokkerplanck", "-force-vector-interleave=4")
+    try:
+        yield
+    finally:
+        set_option("fokkerplanck", "-force-vector-interleave=0")  # what it is by default
 
 
 def _key(network: Network, name: str, block: int) -> str:
@@ -59,7 +89,7 @@ def _key(network: Network, name: str, block: int) -> str:
 def _sources() -> str:
     """Return a digest of the modules that decide on the machine code."""
     here = Path(__file__).parent
-    paths = [here.parent / "expressions.py", *sorted(here.rglob("*.py"))]
+    paths = [here.parent / "expressions.py", *sorted(p for g in GENERATORS for p in here.glob(g))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 

@@ -54,4 +54,5 @@ def print_kernel(network: Network, name: str, block: int) -> str:
     leaves = derive(network)
     run = getattr(kernels, driver)(*leaves)  # compiled lazily, so never with these placeholders
     arguments = list(inspect.signature(getattr(run, "py_func", run)).parameters)
-    return print_module(driver, arguments, leaves, block)
+    signature = kernels.DIFFERENCES if driver == "series_layers" else kernels.SWEEP
+    return print_module(driver, arguments, signature, leaves, block)

@@ -12,8 +12,8 @@ LOG2_E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01  # the low 21 bits are zero, so k times it is exact
 LN2_LOW: Final = 1.90821492927058770002e-10
 TWICE_LOG2_E: Final = 2 * LOG2_E
-HALF_LN2_HIGH: Final = 0.5 * LN2_HIGH
-HALF_LN2_LOW: Final = 0.5 * LN2_LOW
+HALF_LN2: Final = 0.34657359027997264
+ONE_BITS: Final = 1023 << 52  # of the double 1
 
 
 @njit(**OPTIONS)
@@ -45,31 +45,30 @@ def exp(x):
 
 @njit(**OPTIONS)
 def tanh(x):
-    """Return ``tanh(k ln(2)/2 + y) = ((s - 1) + (s + 1) T) / ((s + 1) + (s - 1) T)``.
+    """Return ``tanh(k ln(2)/2 + y) = c + ((3 - 1/s) T - c) / ((s - 1) T + (s + 1))``.
 
-    Here ``s = 2^k`` and ``T = tanh(y)`` for ``|y| <= ln(2)/4``, by a minimax polynomial of
-    degree 13. For k = 0 the quotient is ``2 T / 2``, without rounding. For larger k the part 5/16,
-    and later 1, is taken out of it, so that its rounding counts less.
+    Here ``s = 2^k``, ``c = 1 - 1/s``, and ``T = tanh(y)`` for ``-ln(2)/8 <= y <= 3 ln(2)/8``, by a
+    minimax polynomial of degree 15. For k = 0 the result is ``2 T / 2``; the asymmetric range of y
+    keeps the terms from cancelling for k = 1, and taking c out makes the quotient, whose rounding
+    counts, small for larger k.
     """
     a = abs(x)
     a = 22.0 if a > 22.0 else a
-    shifted = a * TWICE_LOG2_E + ROUND
-    k = shifted - ROUND
-    y = (a - k * HALF_LN2_HIGH) - k * HALF_LN2_LOW
+    shifted = (a * TWICE_LOG2_E - 0.25) + ROUND
+    y = a - (shifted - ROUND) * HALF_LN2
     z = y * y
-    q = 0.0034637924300781496
-    q = q * z - 0.008858927700294618
-    q = q * z + 0.021869421627089054
-    q = q * z - 0.053968253497737116
-    q = q * z + 0.13333333333212213
-    q = q * z - 0.3333333333333328
-    t = y + y * (z * q)
-    s = from_bits((to_bits(shifted) - ROUND_BITS + 1023) << 52)
-    rest = 0.6875 if k > 0.5 else 1.0
-    rest = 0.0 if k > 3.5 else rest
-    u, v = rest * s, 2.0 - rest
-    quotient = ((u - v) + (u + v) * t) / ((s + 1.0) + (s - 1.0) * t)
-    return math.copysign((1.0 - rest) + quotient, x)
+    q = -0.0013077416796566026
+    q = q * z + 0.0035764266853106786
+    q = q * z - 0.008862363501568698
+    q = q * z + 0.021869461808013205
+    q = q * z - 0.05396825352923512
+    q = q * z + 0.13333333332991099
+    q = q * z - 0.3333333333333243
+    t = y + (y * z) * q
+    exponent = to_bits(shifted) << 52
+    s, inverse = from_bits(ONE_BITS + exponent), from_bits(ONE_BITS - exponent)
+    c = 1.0 - inverse
+    return math.copysign(c + ((3.0 - inverse) * t - c) / ((s - 1.0) * t + (s + 1.0)), x)
 
 
 @njit(**OPTIONS)

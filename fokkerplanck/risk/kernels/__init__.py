@@ -18,6 +18,8 @@ All kernels but that of the differences share their arguments, for F functionals
     reached: Result, shape ``(P,)``: the time reached, below 1 for a blow-up.
 """
 
+from typing import Final
+
 from fokkerplanck.risk.kernels.differences import series_layers
 from fokkerplanck.risk.kernels.flow import (
     limit_forward,
@@ -28,7 +30,18 @@ from fokkerplanck.risk.kernels.flow import (
 )
 from fokkerplanck.risk.kernels.resnet import resnet_forward, resnet_reverse
 
+SWEEP: Final = (
+    "void(int64, float64[:,::1], float64[:,::1], float64[:,::1], float64[:,::1], float64, "
+    "float64[:,::1], float64[:,:,::1], float64[:,:,::1], float64[::1])"
+)
+DIFFERENCES: Final = (
+    "void(float64[:,::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[:,:,::1], "
+    "int64[::1], float64[:,::1], float64[:,:,::1])"
+)
+
 __all__ = [
+    "DIFFERENCES",
+    "SWEEP",
     "limit_forward",
     "limit_reverse",
     "ode_forward",
