@@ -85,6 +85,17 @@ def test_table_agrees_with_the_risks_themselves() -> None:
     np.testing.assert_allclose(table.difference_gradient[math.inf], slope, rtol=1e-11)
 
 
+def test_threads_change_nothing() -> None:
+    data, theta = sample(), np.random.default_rng(2).normal(size=(7, 2))
+    one = RiskSeries(TANH, data).tabulate(theta, [4, 200, math.inf])
+    many = RiskSeries(TANH, data, threads=3).tabulate(theta, [4, 200, math.inf])
+    np.testing.assert_array_equal(one.gradient, many.gradient)
+    for depth, values in one.difference_gradient.items():
+        np.testing.assert_array_equal(values, many.difference_gradient[depth])
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
+        RiskSeries(TANH, data, threads=0)
+
+
 def test_kinks_are_never_expanded() -> None:
     network = Network(("theta[0]*relu(x[0]+theta[1])",))
     table = RiskSeries(network, sample(), 1e-9).tabulate([[0.5, 0.1]], [8, 200])

@@ -55,12 +55,12 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
 
         logger.info("generating the %s kernel of %s", name, ", ".join(network.field))
         publish(path, print_kernel(network, name, block))
-    with _interleaved():
+    with interleaved():
         return _import(module, path).run
 
 
 @contextmanager
-def _interleaved() -> Iterator[None]:
+def interleaved() -> Iterator[None]:
     """Let LLVM interleave vectorised loops four times, which hides the latency of long formulas.
 
     By itself it interleaves small loops only. Numba has no option of its own for this.

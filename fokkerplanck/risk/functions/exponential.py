@@ -34,12 +34,18 @@ def expm1_reduced(r):
 
 @njit(**OPTIONS)
 def exp(x):
-    """Return the exponential function, reduced to ``2^k`` times that of a small argument."""
+    """Return the exponential function."""
+    return exp_parts(x, -0.0)
+
+
+@njit(**OPTIONS)
+def exp_parts(x, low):
+    """Return ``exp(x + low)`` for small ``low``, as ``2^k`` times that of a small argument."""
     x = 710.0 if x > 710.0 else x
     x = -746.0 if x < -746.0 else x
     shifted = x * LOG2_E + ROUND
     k = shifted - ROUND
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    r = ((x - k * LN2_HIGH) - k * LN2_LOW) + low
     return scaled(1.0 + expm1_reduced(r), to_bits(shifted) - ROUND_BITS)
 
 

@@ -1,15 +1,17 @@
 """The logarithm and what is built on it."""
 
+import math
 from typing import Final
 
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.functions.bits import from_bits, to_bits
-from fokkerplanck.risk.functions.exponential import LN2_HIGH, LN2_LOW, exp
+from fokkerplanck.risk.functions.bits import from_bits, product_error, sum_parts, to_bits
+from fokkerplanck.risk.functions.exponential import LN2_HIGH, LN2_LOW, exp, exp_parts
 from fokkerplanck.risk.options import OPTIONS
 
 SMALLEST_NORMAL: Final = 2.2250738585072014e-308
+LARGEST: Final = 1.7976931348623157e308
 TWO_54: Final = 18014398509481984.0
 SQRT_HALF_BITS: Final = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 FRACTION_MASK: Final = 0x000FFFFFFFFFFFFF
@@ -58,6 +60,32 @@ def softplus(x):
 
 
 @njit(**OPTIONS)
+def log_parts(x):
+    """Return ``log(x)`` in two parts, good to 1e-17, for positive normal finite x."""
+    shifted = to_bits(x) - SQRT_HALF_BITS
+    n = np.float64(shifted >> 52)
+    f = from_bits((shifted & FRACTION_MASK) + SQRT_HALF_BITS) - 1.0
+    high, low = sum_parts(n * LN2_HIGH, f)
+    return sum_parts(high, low + (log1p_reduced(f) + n * LN2_LOW))
+
+
+@njit(**OPTIONS)
 def power(x, y):
-    """Return ``x ** y``."""
-    return x**y
+    """Return ``x ** y`` to 2 ulp for ``|y| <= 8``, and to ``|y|/4`` ulp beyond, for finite y.
+
+    The logarithm and its product with y are carried in two parts; subnormal x count as zero.
+    """
+    a = abs(x)
+    high, low = log_parts(min(max(a, SMALLEST_NORMAL), LARGEST))
+    product = high * y
+    rest = product_error(high, y, product) + low * y
+    value = exp_parts(product, rest)
+    edge = a < SMALLEST_NORMAL or a > LARGEST
+    # at zero and infinity only the signs of log(x) and y count
+    limit = np.inf if (a > 1.0) == (y > 0.0) else 0.0
+    value = limit if edge else value
+    whole, odd = np.floor(y) == y, np.floor(0.5 * y) != 0.5 * y
+    value = -value if math.copysign(1.0, x) < 0.0 and whole and odd else value
+    value = np.nan if -np.inf < x < 0.0 and not whole else value
+    value = value if x == x and y == y else np.nan
+    return 1.0 if y == 0.0 else value
