@@ -1,7 +1,6 @@
 """What has to happen before any compiled library is loaded; importing this module does it."""
 
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 
@@ -36,6 +35,8 @@ def load_solver_wheel() -> None:
 
 def version() -> str:
     """Version of the installed package."""
+    import importlib.metadata  # reads much that few runs need
+
     return importlib.metadata.version("fokkerplanck")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk import DepthLimit, NeuralODERisk, ResNetRisk, RiskSeries
-from fokkerplanck.risk.series import LADDER, extrapolate
+from fokkerplanck.risk.expansion import LADDER, extrapolate
 
 LINEAR = Network(("theta[0]*x[0]",))
 TANH = Network(("theta[0]*tanh(theta[1]*x[0])",))
@@ -83,6 +83,17 @@ def test_table_agrees_with_the_risks_themselves() -> None:
     limit, slope = DepthLimit(TANH, data)(theta)
     np.testing.assert_allclose(table.difference[math.inf], limit, rtol=1e-12)
     np.testing.assert_allclose(table.difference_gradient[math.inf], slope, rtol=1e-11)
+
+
+def test_threads_change_nothing() -> None:
+    data, theta = sample(), np.random.default_rng(2).normal(size=(7, 2))
+    one = RiskSeries(TANH, data).tabulate(theta, [4, 200, math.inf])
+    many = RiskSeries(TANH, data, threads=3).tabulate(theta, [4, 200, math.inf])
+    np.testing.assert_array_equal(one.gradient, many.gradient)
+    for depth, values in one.difference_gradient.items():
+        np.testing.assert_array_equal(values, many.difference_gradient[depth])
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
+        RiskSeries(TANH, data, threads=0)
 
 
 def test_kinks_are_never_expanded() -> None:

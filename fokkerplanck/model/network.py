@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import sympy
+from fokkerplanck.model.signature import Signature, signature
 
-from fokkerplanck.expressions import indices, is_smooth, parse
+if TYPE_CHECKING:
+    import sympy
 
 MAX_DIMENSION: Final = 8
 MAX_PARAMETERS: Final = 64
@@ -39,24 +40,29 @@ class Network:
         """Dimension d of the states."""
         return len(self.field)
 
-    @cached_property
+    @property
     def num_parameters(self) -> int:
         """Number m of parameters."""
-        used = indices(self.expressions, "theta")
-        return max(used, default=-1) + 1 if self.parameters is None else self.parameters
+        return self._signature.last_parameter + 1 if self.parameters is None else self.parameters
 
     @cached_property
-    def expressions(self) -> tuple[sympy.Expr, ...]:
+    def expressions(self) -> "tuple[sympy.Expr, ...]":
         """The formulas as SymPy expressions, one per component."""
+        from fokkerplanck.expressions import parse  # SymPy takes long to import
+
         return tuple(parse(text) for text in self.field)
 
-    @cached_property
+    @property
     def is_smooth(self) -> bool:
         """Whether the field has no kinks, as the theory asks."""
-        return is_smooth(self.expressions)
+        return self._signature.is_smooth
+
+    @cached_property
+    def _signature(self) -> Signature:
+        return signature(self.field)
 
     def _check_states(self) -> None:
-        beyond = [index for index in indices(self.expressions, "x") if index >= self.dimension]
+        beyond = [index for index in self._signature.states if index >= self.dimension]
         if beyond:
             raise ValueError(
                 f"the field uses x[{min(beyond)}] but has {self.dimension} component(s); "
@@ -64,15 +70,16 @@ class Network:
             )
 
     def _check_parameters(self) -> None:
-        used = indices(self.expressions, "theta")
+        used = set(self._signature.parameters)
+        last = self._signature.last_parameter
         if self.parameters is not None:
             if isinstance(self.parameters, bool) or not isinstance(self.parameters, int):
                 raise ValueError(f"parameters must be a whole number, got {self.parameters!r}")
-            if max(used, default=-1) >= self.parameters:
+            if last >= self.parameters:
                 raise ValueError(
-                    f"the field uses theta[{max(used)}] but parameters is {self.parameters}"
+                    f"the field uses theta[{last}] but parameters is {self.parameters}"
                 )
-        elif missing := set(range(max(used, default=-1))) - used:
+        elif missing := set(range(last)) - used:
             raise ValueError(
                 f"the field skips theta[{min(missing)}]; number the parameters without gaps "
                 f"or give their number as parameters"

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import sympy
 
-from fokkerplanck.expressions import component, indices, parse
-from fokkerplanck.model.evaluation import evaluate
+if TYPE_CHECKING:
+    import sympy
 
 CONVEXITY_SAMPLES = 4_000
 CONVEXITY_RADII = (0.1, 1.0, 10.0)
@@ -31,12 +31,8 @@ class Penalty:
         """Check the factor, the formula and, on samples, convexity."""
         if not (np.isfinite(self.gamma) and self.gamma > 0):
             raise ValueError(f"penalty gamma must be positive, got {self.gamma}")
-        beyond = [i for i in indices([self.expression], "theta") if i >= self.dimension]
-        if beyond:
-            raise ValueError(
-                f"penalty uses theta[{min(beyond)}] but there are {self.dimension} parameter(s)"
-            )
         if not self.is_quadratic:
+            self._check_indices()
             self._check_convexity()
 
     @property
@@ -45,11 +41,12 @@ class Penalty:
         return self.potential == "quadratic"
 
     @cached_property
-    def expression(self) -> sympy.Expr:
+    def expression(self) -> "sympy.Expr":
         """``H`` as a SymPy expression."""
-        if self.is_quadratic:
-            return sum((theta**2 for theta in self._symbols), sympy.Integer(0))
-        return parse(self.potential, names=("theta",))
+        from fokkerplanck.expressions import parse  # SymPy takes long to import
+
+        text = "+".join(f"theta[{i}]**2" for i in range(self.dimension))
+        return parse(text if self.is_quadratic else self.potential, names=("theta",))
 
     def __call__(self, theta: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return ``H``, without the factor γ.
@@ -71,17 +68,21 @@ class Penalty:
         return np.stack([self._evaluate(part, theta) for part in self._partial], axis=1)
 
     @property
-    def _symbols(self) -> tuple[sympy.Symbol, ...]:
+    def _symbols(self) -> "tuple[sympy.Symbol, ...]":
+        from fokkerplanck.expressions import component
+
         return tuple(component("theta", i) for i in range(self.dimension))
 
     @cached_property
-    def _partial(self) -> tuple[sympy.Expr, ...]:
+    def _partial(self) -> "tuple[sympy.Expr, ...]":
         """The partial derivatives of ``H``."""
         return tuple(self.expression.diff(symbol) for symbol in self._symbols)
 
     def _evaluate(
-        self, expression: sympy.Expr, theta: npt.NDArray[np.float64]
+        self, expression: "sympy.Expr", theta: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64]:
+        from fokkerplanck.model.evaluation import evaluate
+
         at = dict(zip(self._symbols, theta.T, strict=True))
         with np.errstate(all="ignore"):
             values = np.broadcast_to(evaluate(expression, at), len(theta)).astype(np.float64)
@@ -92,6 +93,15 @@ class Penalty:
                 f"at theta = {worst.tolist()}"
             )
         return values
+
+    def _check_indices(self) -> None:
+        from fokkerplanck.expressions import indices
+
+        beyond = [i for i in indices([self.expression], "theta") if i >= self.dimension]
+        if beyond:
+            raise ValueError(
+                f"penalty uses theta[{min(beyond)}] but there are {self.dimension} parameter(s)"
+            )
 
     def _check_convexity(self) -> None:
         """Compare ``H`` at midpoints of seeded pairs of points with the mean at their ends."""

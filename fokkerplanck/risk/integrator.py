@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from fokkerplanck.risk.dormand_prince import NUM_STAGES
-from fokkerplanck.risk.functions import COMPILED, INLINED
+from fokkerplanck.risk.options import COMPILED, INLINED
 
 END: Final = NUM_STAGES + 2  #: where the states at the end of a step stand in the work space
 WORK_ROWS: Final = END + 3  #: rows of the work space per state

@@ -2,14 +2,12 @@
 
 import hashlib
 import importlib.util
-import inspect
 import json
 import logging
-import os
 import platform
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,52 +15,23 @@ from typing import Final
 
 import numba
 import numpy as np
+from llvmlite.binding import set_option
 
-from fokkerplanck import expressions
-from fokkerplanck.caching import cache_directory
+from fokkerplanck.caching import cache_directory, publish
 from fokkerplanck.model import Network
-from fokkerplanck.risk import (
-    codegen,
-    dormand_prince,
-    functions,
-    integrator,
-    kernels,
-    systems,
-)
-from fokkerplanck.risk.codegen import Leaf, print_module
-from fokkerplanck.risk.systems import first_order, flow
 
-RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
-    "resnet_value": ("resnet_forward", lambda f: (Leaf("layer", flow(f)),)),
-    "resnet_forward": ("resnet_forward", lambda f: (Leaf("layer", flow(f).with_sensitivities()),)),
-    "resnet_reverse": (
-        "resnet_reverse",
-        lambda f: (Leaf("layer", flow(f)), Leaf("layer", flow(f).pull_back())),
-    ),
-    "ode_value": ("ode_forward", lambda f: (Leaf("flow", flow(f)),)),
-    "ode_forward": ("ode_forward", lambda f: (Leaf("flow", flow(f).with_sensitivities()),)),
-    "ode_reverse": (
-        "ode_reverse",
-        lambda f: (Leaf("flow", flow(f)), Leaf("flow", flow(f).with_adjoint())),
-    ),
-    "limit_value": ("limit_forward", lambda f: (Leaf("flow", first_order(f)),)),
-    "limit_forward": (
-        "limit_forward",
-        lambda f: (Leaf("flow", first_order(f).with_sensitivities()),),
-    ),
-    "limit_reverse": (
-        "limit_reverse",
-        lambda f: (Leaf("flow", first_order(f)), Leaf("flow", first_order(f).with_adjoint())),
-    ),
-    "series_flow": (
-        "series_flow",
-        lambda f: (Leaf("flow", first_order(f).with_sensitivities()),),
-    ),
-    "series_layers": (
-        "series_layers",
-        lambda f: (Leaf("layer", flow(f).with_sensitivities()),),
-    ),
-}  #: per kernel its factory in :mod:`fokkerplanck.risk.kernels` and the leaves it takes
+GENERATORS: Final = (
+    "codegen.py",
+    "dormand_prince.py",
+    "functions/*.py",
+    "integrator.py",
+    "kernels/*.py",
+    "library.py",
+    "options.py",
+    "printer.py",
+    "recipes.py",
+    "systems.py",
+)  #: what decides on the machine code, beside the language of formulas
 
 logger = logging.getLogger(__name__)
 
@@ -75,24 +44,32 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
 
     Args:
         network: The network.
-        name: A key of :data:`RECIPES`.
+        name: A key of :data:`fokkerplanck.risk.recipes.RECIPES`.
         block: Samples per block.
     """
     module = f"{name}_{_key(network, name, block)}"
     path = cache_directory() / f"{module}.py"
     if not path.exists():
+        # needs SymPy, which takes as long to import as all the rest together
+        from fokkerplanck.risk.recipes import print_kernel
+
         logger.info("generating the %s kernel of %s", name, ", ".join(network.field))
-        _publish(path, _print(network, name, block))
-    return _import(module, path).run
+        publish(path, print_kernel(network, name, block))
+    with interleaved():
+        return _import(module, path).run
 
 
-def _print(network: Network, name: str, block: int) -> str:
-    """Return the source of a kernel's module."""
-    driver, derive = RECIPES[name]
-    leaves = derive(network)
-    run = getattr(kernels, driver)(*leaves)  # compiled lazily, so never with these placeholders
-    arguments = list(inspect.signature(getattr(run, "py_func", run)).parameters)
-    return print_module(driver, arguments, leaves, block)
+@contextmanager
+def interleaved() -> Iterator[None]:
+    """Let LLVM interleave vectorised loops four times, which hides the latency of long formulas.
+
+    By itself it interleaves small loops only. Numba has no option of its own for this.
+    """
+    set_option("fokkerplanck", "-force-vector-interleave=4")
+    try:
+        yield
+    finally:
+        set_option("fokkerplanck", "-force-vector-interleave=0")  # what it is by default
 
 
 def _key(network: Network, name: str, block: int) -> str:
@@ -110,26 +87,10 @@ def _key(network: Network, name: str, block: int) -> str:
 
 @cache
 def _sources() -> str:
-    """Return a digest of the modules that end up in the machine code."""
-    modules = (expressions, systems, codegen, dormand_prince, functions, integrator, kernels)
-    texts = (Path(str(module.__file__)).read_bytes() for module in modules)
-    return hashlib.sha256(b"".join(texts)).hexdigest()
-
-
-def _publish(path: Path, source: str) -> None:
-    """Write a file that other processes see whole or not at all; the first writer wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(source)
-    temporary = Path(file.name)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without hard links
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Return a digest of the modules that decide on the machine code."""
+    here = Path(__file__).parent
+    paths = [here.parent / "expressions.py", *sorted(p for g in GENERATORS for p in here.glob(g))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def _import(name: str, path: Path) -> ModuleType:

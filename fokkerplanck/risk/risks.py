@@ -1,8 +1,9 @@
 """The data terms of the risks: values and θ-gradients at many parameter points."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +16,11 @@ Array = npt.NDArray[np.float64]
 SMALLEST_TOLERANCE: Final = 1e-14
 
 
-@dataclass(frozen=True, eq=False)
-class ResNetRisk:
-    """Data term ``L_N(θ) = E_μ |y - x_N(x, θ)|²`` of the network with N layers."""
-
-    network: Network
-    data: DataMeasure
-    depth: int  #: number N of layers
-    route: Route | None = None  #: gradient route; by default the faster
-    threads: int = 1  #: threads that share the points
-
-    def __post_init__(self) -> None:
-        """Check the depth and that network and data fit."""
-        check_depth(self.depth)
-        assert self._sweep is not None
+class DataTerm(ABC):
+    """A functional of the states, averaged over the data, with its θ-gradient."""
 
     def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return ``L_N`` and ``∇L_N``.
+        """Return values and gradients.
 
         Args:
             theta: Parameters, shape ``(P, m)``.
@@ -45,8 +34,29 @@ class ResNetRisk:
         return self._sweep.gradient(theta)
 
     def value(self, theta: npt.ArrayLike) -> Array:
-        """Return ``L_N`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
+        """Return the values alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
         return self._sweep.value(theta)
+
+    @property
+    @abstractmethod
+    def _sweep(self) -> Sweep:
+        """What runs over the points."""
+
+
+@dataclass(frozen=True, eq=False)
+class ResNetRisk(DataTerm):
+    """Data term ``L_N(θ) = E_μ |y - x_N(x, θ)|²`` of the network with N layers."""
+
+    network: Network
+    data: DataMeasure
+    depth: int  #: number N of layers
+    route: Route | None = None  #: gradient route; by default the faster
+    threads: int = 1  #: threads that share the points
+
+    def __post_init__(self) -> None:
+        """Check the depth and that network and data fit."""
+        check_depth(self.depth)
+        assert self._sweep is not None
 
     @cached_property
     def _sweep(self) -> Sweep:
@@ -54,13 +64,15 @@ class ResNetRisk:
 
 
 @dataclass(frozen=True, eq=False)
-class NeuralODERisk:
-    """Data term ``L(θ) = E_μ |y - x(1; x, θ)|²`` of the Neural ODE.
+class FlowTerm(DataTerm):
+    """A data term of the Neural ODE.
 
     The reverse route integrates the adjoint equation together with the states back from t = 1, so
     that its memory does not grow with the number of steps.
     """
 
+    kind: ClassVar[Literal["ode", "limit"]]
+
     network: Network
     data: DataMeasure
     tolerance: float = 1e-13  #: relative error of the integrator
@@ -72,48 +84,24 @@ class NeuralODERisk:
         check_tolerance(self.tolerance)
         assert self._sweep is not None
 
-    def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return ``L`` and ``∇L``; shapes and errors as :meth:`ResNetRisk.__call__`."""
-        return self._sweep.gradient(theta)
-
-    def value(self, theta: npt.ArrayLike) -> Array:
-        """Return ``L`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
-        return self._sweep.value(theta)
-
     @cached_property
     def _sweep(self) -> Sweep:
-        return Sweep(self.network, self.data, "ode", self.tolerance, self.route, self.threads)
+        return Sweep(self.network, self.data, self.kind, self.tolerance, self.route, self.threads)
 
 
-@dataclass(frozen=True, eq=False)
-class DepthLimit:
+class NeuralODERisk(FlowTerm):
+    """Data term ``L(θ) = E_μ |y - x(1; x, θ)|²`` of the Neural ODE."""
+
+    kind = "ode"
+
+
+class DepthLimit(FlowTerm):
     """Sharp limit ``ℓ(θ) = lim N (L - L_N) = 2 E_μ⟨y - x(1), ξ(1)⟩``.
 
     The first-order correction ξ of the states solves ``ξ' = f'(x) ξ - ½ f'(x) f(x)``, ``ξ(0) = 0``.
     """
 
-    network: Network
-    data: DataMeasure
-    tolerance: float = 1e-13  #: relative error of the integrator
-    route: Route | None = None  #: gradient route; by default the faster
-    threads: int = 1  #: threads that share the points
-
-    def __post_init__(self) -> None:
-        """Check the tolerance and that network and data fit."""
-        check_tolerance(self.tolerance)
-        assert self._sweep is not None
-
-    def __call__(self, theta: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return ``ℓ`` and ``∇ℓ``; shapes and errors as :meth:`ResNetRisk.__call__`."""
-        return self._sweep.gradient(theta)
-
-    def value(self, theta: npt.ArrayLike) -> Array:
-        """Return ``ℓ`` alone, shape ``(P,)``, at ``theta`` of shape ``(P, m)``."""
-        return self._sweep.value(theta)
-
-    @cached_property
-    def _sweep(self) -> Sweep:
-        return Sweep(self.network, self.data, "limit", self.tolerance, self.route, self.threads)
+    kind = "limit"
 
 
 def check_depth(depth: float) -> None:

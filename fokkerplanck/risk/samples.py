@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fokkerplanck.model import DataMeasure
 
 LANES: Final = 8  #: doubles in the widest vector register
-LARGEST_BLOCK: Final = 64
+LARGEST_BLOCK: Final = 144
 
 
 @dataclass(frozen=True, eq=False)

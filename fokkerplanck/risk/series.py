@@ -10,17 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
+from fokkerplanck.risk.expansion import LADDER, Plan, extrapolate
 from fokkerplanck.risk.library import kernel
-from fokkerplanck.risk.risks import check_depth, check_tolerance
+from fokkerplanck.risk.risks import check_tolerance
 from fokkerplanck.risk.samples import Samples, blocked
-from fokkerplanck.risk.sweep import as_points, check_dimensions, check_finite, check_reached
+from fokkerplanck.risk.sweep import (
+    as_points,
+    check_dimensions,
+    check_finite,
+    check_threads,
+    in_threads,
+    run_shared,
+)
 
 Array = npt.NDArray[np.float64]
 
-LADDER: Final = (8, 12, 16, 24, 32, 48, 64)  #: depths of the first expansion
 NUM_LADDERS: Final = 4  #: each further ladder doubles all depths
 CHUNK: Final = 2_048  #: points whose final states are kept at a time
-ROUNDING: Final = 1e-15  #: relative error of the states of the Neural ODE and its networks
 FINEST: Final = 1e-14  #: tolerance below which the integrator only rounds
 
 
@@ -49,11 +55,13 @@ class RiskSeries:
     network: Network
     data: DataMeasure
     tolerance: float = 1e-13  #: bound for the integrator's local error and the expansion's
+    threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
-        """Check the tolerance and that network and data fit."""
+        """Check the tolerance, the threads, and that network and data fit."""
         check_dimensions(self.network, self.data)
         check_tolerance(self.tolerance)
+        check_threads(self.threads)
 
     @cached_property
     def _samples(self) -> Samples:
@@ -116,16 +124,14 @@ class RiskSeries:
 
     def _flow(self, theta: Array) -> tuple[Array, Array, Array, Array]:
         """Return ``L``, ``∇L``, ``ℓ`` beside ``∇ℓ``, and the final states of the Neural ODE."""
-        count, m = theta.shape
-        value, gradient, reached = np.empty((count, 2)), np.empty((count, 2, m)), np.empty(count)
-        blocks, inner = self._samples.inputs.shape
-        end = np.empty((count, blocks, inner * (1 + m)))
-        run = kernel(self.network, "series_flow", self._samples.block)
+        m = theta.shape[1]
+        inner = self._samples.inputs.shape[1]
+        rows = 2 * self.network.dimension * (1 + m)
         # differences multiply the integrator's error by the depth
         tolerance = max(self.tolerance / LADDER[-1], FINEST)
-        run(theta, *self._samples.arrays, tolerance, value, gradient, end, reached)
-        check_reached(theta, reached)
-        check_finite(theta, value, gradient)
+        run = kernel(self.network, "series_flow", self._samples.block)
+        given = rows, theta, self._samples, tolerance
+        value, gradient, end = run_shared(run, *given, (2, m, inner * (1 + m)), self.threads)
         limit = np.concatenate([value[:, 1:], gradient[:, 1]], axis=1)
         return value[:, 0], gradient[:, 0], limit, end
 
@@ -134,7 +140,12 @@ class RiskSeries:
         value = np.empty((len(theta), len(depths)))
         gradient = np.empty((*value.shape, theta.shape[1]))
         run = kernel(self.network, "series_layers", self._samples.block)
-        run(theta, *self._samples.arrays, end, np.array(depths, dtype=np.int64), value, gradient)
+        counts = np.array(depths, dtype=np.int64)
+
+        def part(k: slice) -> None:
+            run(theta[k], *self._samples.arrays, end[k], counts, value[k], gradient[k])
+
+        in_threads(part, len(theta), self.threads)
         check_finite(theta, value, gradient)
         return np.concatenate([value[:, :, None], gradient], axis=2)
 
@@ -164,66 +175,6 @@ class RiskSeries:
             nodes = np.array([math.inf, *ladder])
             result[rough], spread[rough] = extrapolate(nodes, longer, depths)
         return result, spread
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which depths are asked, which are run and which are interpolated."""
-
-    asked: tuple[float, ...]
-    run: tuple[int, ...]
-    large: tuple[int, ...]
-
-    @classmethod
-    def of(cls, depths: Sequence[float], smooth: bool) -> "Plan":
-        """Return the plan for the asked depths, without expansion if the network has kinks."""
-        for depth in depths:
-            if depth != math.inf:
-                check_depth(depth)
-        finite = sorted({int(n) for n in depths if n != math.inf})
-        large = tuple(n for n in finite if n > LADDER[-1] and smooth)
-        run = tuple(sorted({*finite, *LADDER} - {*large})) if large else tuple(finite)
-        asked = (*finite, math.inf) if math.inf in depths else tuple(finite)
-        return cls(asked, run, large)
-
-    def method(self, depth: float) -> str:
-        """Return how the difference at ``depth`` is found."""
-        if depth == math.inf:
-            return "limit"
-        return "expansion" if depth in self.large else "direct"
-
-    def rounding(self, depth: float) -> float:
-        """Return the rounding error of a difference relative to the risk."""
-        if depth == math.inf:
-            return ROUNDING
-        return ROUNDING * min(depth, LADDER[-1] if self.large else depth)
-
-
-def extrapolate(nodes: Array, known: Array, depths: Sequence[int]) -> tuple[Array, Array]:
-    """Interpolate in ``h = 1/N`` by a polynomial through all nodes.
-
-    Args:
-        nodes: Depths of the nodes, shape ``(K,)``, the second being the smallest.
-        known: Values there, shape ``(P, K, C)``.
-        depths: Depths where values are wanted.
-
-    Returns:
-        Values, shape ``(P, D, C)``, and their change when the smallest depth is left out.
-    """
-    full = weights(nodes, depths)
-    fewer = np.insert(weights(np.delete(nodes, 1), depths), 1, 0.0, axis=1)
-    result = np.einsum("dk,pkc->pdc", full, known)
-    return result, np.abs(np.einsum("dk,pkc->pdc", full - fewer, known))
-
-
-def weights(nodes: Array, depths: Sequence[int]) -> Array:
-    """Return Lagrange's weights in ``h = 1/N``, shape ``(D, K)``."""
-    h, at = 1 / nodes, 1 / np.array(depths, dtype=np.float64)
-    table = np.empty((len(at), len(h)))
-    for k in range(len(h)):
-        others = np.delete(h, k)
-        table[:, k] = np.prod((at[:, None] - others) / (h[k] - others), axis=1)
-    return table
 
 
 def _relative(error: Array, values: Array) -> float:

@@ -41,8 +41,7 @@ class Sweep:
         check_dimensions(self.network, self.data)
         if self.route not in (None, *ROUTES):
             raise ValueError(f"gradient route must be forward or reverse, got {self.route!r}")
-        if self.threads < 1:
-            raise ValueError(f"threads must be at least 1, got {self.threads}")
+        check_threads(self.threads)
 
     @cached_property
     def samples(self) -> Samples:
@@ -68,24 +67,58 @@ class Sweep:
     def _run(self, name: str, rows: int, theta: npt.ArrayLike, columns: int) -> tuple[Array, Array]:
         """Run a kernel and check what it returns."""
         points = as_points(theta, self.network)
-        value, gradient = np.empty(len(points)), np.empty((len(points), columns))
-        reached = np.empty(len(points))
         run = kernel(self.network, name, self.samples.block)
-
-        def part(k: slice) -> None:
-            given = (points[k], *self.samples.arrays, float(self.control))
-            run(rows, *given, value[k], gradient[k], reached[k])
-
-        in_threads(part, len(points), self.threads)
-        check_reached(points, reached)
-        check_finite(points, value, gradient)
-        return value, gradient
+        given = rows, points, self.samples, self.control
+        value, gradient, _ = run_shared(run, *given, (1, columns, 0), self.threads)
+        return value[:, 0], gradient[:, 0]
 
 
 def fastest_route(network: Network) -> Route:
     """Return the gradient route that is the faster for the sizes of a network."""
     sensitivities = network.dimension * network.num_parameters
     return "forward" if sensitivities <= MOST_SENSITIVITIES else "reverse"
+
+
+def run_shared(
+    run: Callable[..., None],
+    rows: int,
+    theta: Array,
+    samples: Samples,
+    control: float,
+    sizes: tuple[int, int, int],
+    threads: int,
+) -> tuple[Array, Array, Array]:
+    """Run a kernel with its points shared out over threads, and check what it returns.
+
+    Args:
+        run: Kernel of :mod:`fokkerplanck.risk.kernels`.
+        rows: Rows of a block's state.
+        theta: Parameters, shape ``(P, m)``.
+        samples: The data in blocks.
+        control: Number of layers, or tolerance of the integrator.
+        sizes: Number F of functionals, columns C of their gradients, final states E per block.
+        threads: Threads that share the points.
+
+    Returns:
+        Values, shape ``(P, F)``, gradients, shape ``(P, F, C)``, and final states of the B blocks,
+        shape ``(P, B, E)``.
+
+    Raises:
+        RiskError: A trajectory ends before t = 1, or a result is not finite.
+    """
+    functionals, columns, kept = sizes
+    value, reached = np.empty((len(theta), functionals)), np.empty(len(theta))
+    gradient = np.empty((*value.shape, columns))
+    end = np.empty((len(theta), len(samples.weights), kept))
+
+    def part(k: slice) -> None:
+        results = value[k], gradient[k], end[k], reached[k]
+        run(rows, theta[k], *samples.arrays, float(control), *results)
+
+    in_threads(part, len(theta), threads)
+    check_reached(theta, reached)
+    check_finite(theta, value, gradient)
+    return value, gradient, end
 
 
 def in_threads(part: Callable[[slice], None], count: int, threads: int) -> None:
@@ -107,6 +140,12 @@ def as_points(theta: npt.ArrayLike, network: Network) -> Array:
             f"parameters must have shape (points, {network.num_parameters}), got {points.shape}"
         )
     return points
+
+
+def check_threads(threads: int) -> None:
+    """Raise unless there is a thread to run on."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
 
 
 def check_dimensions(network: Network, data: DataMeasure) -> None:
