@@ -36,7 +36,7 @@ def example(holds: bool = True) -> Table:
             Statement("(A)", 0.3, math.inf, None, None, math.inf, 0.0),
         ),
         decays=(
-            Decay(1.0, (0.02, 1.25e-6), (1e-9, 1.0), (Fit("4^k", 0.5, 0.01, 0.2),), 0.3, ("1",)),
+            Decay(0.25, (0.02, 1.25e-6), (1e-9, 1.0), (Fit("4^k", 0.5, 0.01, 0.2),), 0.3, ("1",)),
         ),
         starts=(Start(0.5, 1.6, {"(C)": (0.05, 1e-9)}, {"(C)": 0.03}),),
         parts={("density_l1", "", math.inf): {"space": 7e-10, "krylov": 7e-12}},
