@@ -23,6 +23,11 @@ class Geometry:
     jacobians: Array  #: derivatives of the map, ``jacobians[c, q, i, a] = ∂x_i/∂X_a``
     determinants: Array  #: absolute value of the Jacobian determinant
 
+    @cached_property
+    def inverses(self) -> Array:
+        """Inverse Jacobians ``∂X_a/∂x_i``, shape (C, q, m, m)."""
+        return np.linalg.inv(self.jacobians)
+
 
 def geometry_at(domain: Domain, reference: Array) -> Geometry:
     """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
@@ -32,7 +37,7 @@ def geometry_at(domain: Domain, reference: Array) -> Geometry:
     nodes = mesh.geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
     element = mesh.ufl_domain().ufl_coordinate_element()._sub_element
     table = element.tabulate(1, reference)
-    points = np.einsum("qn,cni->cqi", table[0], nodes)
+    points = np.einsum("qn,cni->cqi", table[0], nodes, optimize=True)
     jacobians = np.einsum("aqn,cni->cqia", table[1:], nodes, optimize=True)
     return Geometry(points, jacobians, np.abs(np.linalg.det(jacobians)))
 
@@ -129,6 +134,12 @@ class Space:
     def basis(self) -> Array:
         """Basis functions at the Gauss points, shape (q, num_basis)."""
         return self.table(self.rule[0])
+
+    @cached_property
+    def slopes(self) -> Array:
+        """Derivatives of the basis functions at the Gauss points, shape (m, q, num_basis)."""
+        element = self.functions.element.basix_element
+        return element.tabulate(1, self.rule[0])[1:, :, :, 0]
 
     def gauss_interpolation(self, reference: Array) -> Array:
         """Matrix (P, q) from values at the Gauss points to those at reference points (P, m)."""
