@@ -1,13 +1,14 @@
 """The curved cells' maps at reference points that differ from cell to cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import basix
 import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.mesh import Domain
+from fokkerplanck.tensor import TensorElement, contract
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -27,22 +28,20 @@ class CellMap:
         m = self.domain.dimension
         return geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
 
-    @property
-    def _element(self) -> basix.finite_element.FiniteElement:
-        return self.domain.mesh.ufl_domain().ufl_coordinate_element()._sub_element.basix_element
+    @cached_property
+    def element(self) -> TensorElement:
+        """The coordinate element."""
+        degree = self.domain.mesh.ufl_domain().ufl_coordinate_element().degree
+        return TensorElement(degree, self.domain.dimension)
 
     @property
     def reference_nodes(self) -> Array:
         """Reference coordinates of the geometry nodes, shape (n, m)."""
-        return self._element.points
-
-    def table(self, order: int, reference: Array) -> Array:
-        """Coordinate basis functions and derivatives up to `order`, shape (1 or 1 + m, P, n)."""
-        return self._element.tabulate(order, reference)[..., 0]
+        return self.element.points
 
     def points(self, cells: Indices, reference: Array) -> Array:
         """Images of reference points (P, m), each in its own cell (P,), shape (P, m)."""
-        return np.einsum("pn,pni->pi", self.table(0, reference)[0], self.nodes[cells])
+        return self._combine(cells, self.element.table(reference)[None])[0]
 
     def __call__(self, cells: Indices, reference: Array) -> tuple[Array, Array]:
         """Map reference points, each in its own cell.
@@ -54,7 +53,37 @@ class CellMap:
         Returns:
             Points of shape (P, m) and Jacobians ``∂x_i/∂X_a`` of shape (P, m, m).
         """
-        table = self.table(1, reference)
-        nodes = self.nodes[cells]
-        points = np.einsum("pn,pni->pi", table[0], nodes)
-        return points, np.einsum("apn,pni->pia", table[1:], nodes)
+        tables = [self.element.table(reference)[None], self.element.slopes(reference)]
+        images = self._combine(cells, np.concatenate(tables))
+        return images[0], np.moveaxis(images[1:], 0, 2)
+
+    def on_grids(self, cells: Indices, axes: Sequence[Array]) -> tuple[Array, Array]:
+        """Map tensor grids of reference points, each grid in its own cell.
+
+        Args:
+            cells: local cell of each grid, shape (B,).
+            axes: coordinates along each of the m axes, shape (B, q_k).
+
+        Returns:
+            Points (B, Q, m) and Jacobians (B, Q, m, m), Q the product of all q_k, C-ordered.
+        """
+        m, n = self.domain.dimension, self.element.degree + 1
+        lines = [self.element.lines(x.ravel()).reshape(2, *x.shape, n) for x in axes]
+        nodes = self.nodes[cells][:, self.element.order].reshape(-1, *[n] * m, m)
+        images = [
+            contract([line[int(k == a)] for k, line in enumerate(lines)], nodes)
+            for a in range(-1, m)
+        ]
+        points, *slopes = (image.reshape(len(cells), -1, m) for image in images)
+        return points, np.stack(slopes, axis=-1)
+
+    def _combine(self, cells: Indices, tables: Array) -> Array:
+        """Geometry nodes weighted by tables (k, P, n), each point in its cell, shape (k, P, m)."""
+        combined = np.empty((*tables.shape[:2], self.domain.dimension))
+        order = np.argsort(cells, kind="stable")
+        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+        # Points of one cell go together, so that its nodes are fetched once.
+        for index in np.split(order, starts[1:]):
+            if len(index):
+                combined[:, index] = tables[:, index] @ self.nodes[cells[index[0]]]
+        return combined

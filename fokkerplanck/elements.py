@@ -6,16 +6,14 @@ one sum per axis in turn: with n basis functions per axis on m axes an element m
 """
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
-import basix
 import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 def element_matrices(space: Space, mass: Array, stiffness: Array) -> Array:
@@ -41,20 +39,7 @@ class _Factorisation:
     @cached_property
     def _tables(self) -> Array:
         """Basis functions of one axis and their derivatives at the Gauss points, (2, n_q, n)."""
-        element = basix.create_element(
-            basix.ElementFamily.P,
-            basix.CellType.interval,
-            self.space.degree,
-            basix.LagrangeVariant.gll_warped,
-        )
-        nodes = self.space.tensor_rule[1]
-        return element.tabulate(1, nodes[:, None])[..., np.argsort(element.points[:, 0]), 0]
-
-    @cached_property
-    def _order(self) -> Indices:
-        """Place of each of the element's basis functions in the tensor product."""
-        points = self.space.functions.element.basix_element.points
-        return np.argsort(np.lexsort(np.round(points, 12).T[::-1]))
+        return self.space.element.lines(self.space.tensor_rule[1])
 
     def compute(self, mass: Array, stiffness: Array) -> Array:
         """The matrices of `element_matrices`."""
@@ -63,50 +48,43 @@ class _Factorisation:
         order = self.space.tensor_rule[0]
         mass = mass[:, order].reshape(-1, *[n_q] * m)
         stiffness = stiffness[:, order].reshape(-1, *[n_q] * m, m, m)
-        inner, outer = [], []
-        for which in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            # Terms that differentiate alike along the first axis share its sum.
-            inner.append(self._rest(which, mass, stiffness))
-            outer.append(self._pairs(which))
-        first = np.concatenate(outer).T
-        matrices = np.matmul(first, np.concatenate(inner, axis=1))
+        # Terms that differentiate alike along the first axis share its sum.
+        kinds = [(0, 0), (0, 1), (1, 0), (1, 1)] if m > 1 else [(0, 0), (1, 1)]
+        first = np.concatenate([self._pairs(kind) for kind in kinds])
+        rest = np.concatenate([self._rest(kind, mass, stiffness) for kind in kinds], axis=1)
         # Axes are (i_1, j_1, i_2, j_2, ...): the row's indices go first.
-        matrices = matrices.reshape(-1, *[n] * (2 * m))
+        matrices = np.matmul(first.T, rest).reshape(-1, *[n] * (2 * m))
         split = (0, *range(1, 2 * m, 2), *range(2, 2 * m + 1, 2))
         matrices = matrices.transpose(split).reshape(-1, n**m, n**m)
-        return matrices[:, self._order[:, None], self._order]
+        place = self.space.element.place
+        return matrices[:, place[:, None], place]
 
-    def _pairs(self, which: tuple[int, int]) -> Array:
+    def _pairs(self, kind: tuple[int, int]) -> Array:
         """Products of two basis functions of one axis, differentiated or not, shape (n_q, n²)."""
-        left, right = (self._tables[i] for i in which)
+        left, right = (self._tables[i] for i in kind)
         return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
 
-    def _rest(self, which: tuple[int, int], mass: Array, stiffness: Array) -> Array:
+    def _rest(self, kind: tuple[int, int], mass: Array, stiffness: Array) -> Array:
         """Sums over all axes but the first, of the terms that differentiate so on the first.
 
         Returns:
             Shape (C, n_q, n^{2(m−1)}).
         """
         m = stiffness.shape[-1]
-        rows = [0] if which[0] else range(1, m)
-        columns = [0] if which[1] else range(1, m)
+        rows, columns = ([0] if derivative else range(1, m) for derivative in kind)
         terms = [(stiffness[..., a, b], a, b) for a in rows for b in columns]
-        if which == (0, 0):
+        if kind == (0, 0):
             terms.append((mass, m, m))
-        cells, n_q = mass.shape[:2]
-        sums = [
-            self._along(values, [(int(k == a), int(k == b)) for k in range(1, m)])
-            for values, a, b in terms
-        ]
-        if not sums:
-            return np.zeros((cells, n_q, self._tables.shape[2] ** (2 * m - 2)))
-        return reduce(np.add, sums).reshape(cells, n_q, -1)
+        total = np.zeros((*mass.shape[:2], self._tables.shape[2] ** (2 * m - 2)))
+        for values, a, b in terms:
+            total += self._along(values, [(int(k == a), int(k == b)) for k in range(1, m)])
+        return total
 
-    def _along(self, values: Array, which: list[tuple[int, int]]) -> Array:
+    def _along(self, values: Array, kinds: list[tuple[int, int]]) -> Array:
         """Sum over all axes but the first, the last one first."""
         done = values[..., None]
-        for pair in reversed(which):
+        for kind in reversed(kinds):
             # The last two axes, (n_q, rest), become (n², rest), then one.
-            done = np.matmul(self._pairs(pair).T, done)
+            done = np.matmul(self._pairs(kind).T, done)
             done = done.reshape(*done.shape[:-2], -1)
         return done
