@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.mesh import Domain
+from fokkerplanck.pointwise import evaluate
 from fokkerplanck.tensor import TensorElement, contract
 
 Array = npt.NDArray[np.float64]
@@ -34,6 +35,13 @@ class CellMap:
         degree = self.domain.mesh.ufl_domain().ufl_coordinate_element().degree
         return TensorElement(degree, self.domain.dimension)
 
+    @cached_property
+    def tensor_nodes(self) -> Array:
+        """Their coordinates as C-ordered tensors, shape (C, m, n, ..., n)."""
+        m, n = self.domain.dimension, self.element.degree + 1
+        ordered = np.swapaxes(self.nodes[:, self.element.order], 1, 2)
+        return np.ascontiguousarray(ordered).reshape(-1, m, *[n] * m)
+
     @property
     def reference_nodes(self) -> Array:
         """Reference coordinates of the geometry nodes, shape (n, m)."""
@@ -41,7 +49,8 @@ class CellMap:
 
     def points(self, cells: Indices, reference: Array) -> Array:
         """Images of reference points (P, m), each in its own cell (P,), shape (P, m)."""
-        return self._combine(cells, self.element.table(reference)[None])[0]
+        lines = [self.element.lines(x)[0] for x in reference.T]
+        return evaluate(self.tensor_nodes, cells, lines)
 
     def __call__(self, cells: Indices, reference: Array) -> tuple[Array, Array]:
         """Map reference points, each in its own cell.
@@ -53,9 +62,13 @@ class CellMap:
         Returns:
             Points of shape (P, m) and Jacobians ``∂x_i/∂X_a`` of shape (P, m, m).
         """
-        tables = [self.element.table(reference)[None], self.element.slopes(reference)]
-        images = self._combine(cells, np.concatenate(tables))
-        return images[0], np.moveaxis(images[1:], 0, 2)
+        lines = [self.element.lines(x) for x in reference.T]
+        axes = range(self.domain.dimension)
+        images = [
+            evaluate(self.tensor_nodes, cells, [lines[k][int(k == a)] for k in axes])
+            for a in (-1, *axes)
+        ]
+        return images[0], np.stack(images[1:], axis=2)
 
     def on_grids(self, cells: Indices, axes: Sequence[Array]) -> tuple[Array, Array]:
         """Map tensor grids of reference points, each grid in its own cell.
@@ -69,21 +82,10 @@ class CellMap:
         """
         m, n = self.domain.dimension, self.element.degree + 1
         lines = [self.element.lines(x.ravel()).reshape(2, *x.shape, n) for x in axes]
-        nodes = self.nodes[cells][:, self.element.order].reshape(-1, *[n] * m, m)
+        nodes = np.moveaxis(self.tensor_nodes[cells], 1, -1)
         images = [
             contract([line[int(k == a)] for k, line in enumerate(lines)], nodes)
             for a in range(-1, m)
         ]
         points, *slopes = (image.reshape(len(cells), -1, m) for image in images)
         return points, np.stack(slopes, axis=-1)
-
-    def _combine(self, cells: Indices, tables: Array) -> Array:
-        """Geometry nodes weighted by tables (k, P, n), each point in its cell, shape (k, P, m)."""
-        combined = np.empty((*tables.shape[:2], self.domain.dimension))
-        order = np.argsort(cells, kind="stable")
-        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
-        # Points of one cell go together, so that its nodes are fetched once.
-        for index in np.split(order, starts[1:]):
-            if len(index):
-                combined[:, index] = tables[:, index] @ self.nodes[cells[index[0]]]
-        return combined

@@ -12,8 +12,9 @@ from fokkerplanck.cellmap import CellMap
 from fokkerplanck.lines import line_rule
 from fokkerplanck.locate import Location, locate
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.pointwise import evaluate
 from fokkerplanck.sampling import draw
-from fokkerplanck.space import Space
+from fokkerplanck.space import Space, lagrange_basis
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -162,7 +163,8 @@ class Density:
 
     def in_cells(self, cells: Indices, reference: Array) -> Array:
         """Values (P,) at reference points (P, m), each in an owned cell (P,)."""
-        u = np.einsum("pb,pb->p", self.space.table(reference), self._local[cells])
+        lines = [self.space.element.lines(x)[0] for x in reference.T]
+        u = evaluate(self._tensor, cells, lines)[:, 0]
         return self._gibbs_in_cells(cells, reference) * u
 
     @cached_property
@@ -174,14 +176,37 @@ class Density:
         """Coefficients of u per owned cell, shape (C, num_basis). Collective at first use."""
         return self.space.with_ghosts(self.coefficients)[self.space.dofs]
 
+    @cached_property
+    def _tensor(self) -> Array:
+        """The same as C-ordered tensors, shape (C, 1, n, ..., n)."""
+        shape = [self.space.degree + 1] * self.dimension
+        ordered = np.ascontiguousarray(self._local[:, self.space.element.order])
+        return ordered.reshape(-1, 1, *shape)
+
+    @cached_property
+    def _tensor_log_gibbs(self) -> Array:
+        """``ln π`` at the Gauss points as C-ordered tensors, shape (C, 1, n, ..., n)."""
+        shape = [self.space.gauss] * self.dimension
+        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.tensor_rule[0]])
+        return ordered.reshape(-1, 1, *shape)
+
+    @cached_property
+    def _map(self) -> CellMap:
+        return CellMap(self.space.domain)
+
     def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
-        matrix = self.space.gauss_interpolation(reference)
-        return np.exp(np.einsum("pq,pq->p", matrix, self.operator.log_gibbs[cells]))
+        _, nodes, _, barycentric = self.space.tensor_rule
+        lines = [lagrange_basis(x, nodes, barycentric) for x in reference.T]
+        return np.exp(evaluate(self._tensor_log_gibbs, cells, lines)[:, 0])
 
     def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
-        table = self.space.element.slopes(reference)
-        slopes = np.einsum("apb,pb->pa", table, self._local[cells])
-        _, jacobians = CellMap(self.space.domain)(cells, reference)
+        lines = [self.space.element.lines(x) for x in reference.T]
+        axes = range(self.dimension)
+        slopes = np.concatenate(
+            [evaluate(self._tensor, cells, [lines[k][int(k == a)] for k in axes]) for a in axes],
+            axis=1,
+        )
+        _, jacobians = self._map(cells, reference)
         gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), slopes[..., None])[..., 0]
         gibbs = self._gibbs_in_cells(cells, reference)
         return -self.operator.diffusion * gibbs[:, None] * gradient

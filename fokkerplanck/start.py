@@ -121,7 +121,9 @@ class _CellIntegrals:
                 runs = [self._integrate(boxes[part], direction, n) for n in self._orders]
                 (values[part], largest), checks = runs[0], runs[1:]
                 gaps = [np.abs(values[part] - other).sum(axis=1) for other, _ in checks]
-                errors[part] = np.stack(gaps, axis=1) / (_RELATIVE[m] * largest + _ABSOLUTE)[:, None]
+                errors[part] = (
+                    np.stack(gaps, axis=1) / (_RELATIVE[m] * largest + _ABSOLUTE)[:, None]
+                )
         # Where the sphere is no graph over an axis, the box must be split.
         errors[axis == NO_AXIS, level % m] = np.inf
         return values, errors
