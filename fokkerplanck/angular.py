@@ -9,8 +9,12 @@ from scipy.fft import dct
 
 Array = npt.NDArray[np.float64]
 
-#: Cells along an edge of the cube that are tried, in turn.
-COUNTS = (2, 3, 4, 5, 6, 8)
+#: Cells along an edge of the cube that are tried, in turn. Unknowns grow with their square.
+COUNTS = (2, 3, 4)
+
+#: Largest Chebyshev coefficient of V/D that is left to higher degrees of the elements, which
+#: resolve it with fewer unknowns than smaller cells do.
+LARGEST_TAIL = 0.1
 
 #: Where, from -1 to 1 across a face, lines along it are looked at.
 _ACROSS = np.array([-0.9, -0.3, 0.3, 0.9])
@@ -28,25 +32,23 @@ def cells_per_edge(
     function: Callable[[Array], Array],
     radii: Array,
     degree: int,
-    accuracy: float,
     largest_change: float,
     refinement: float,
 ) -> int:
     """Cells along an edge of the cube that resolve a function as the elements will.
 
     On a line across a face, the Chebyshev coefficients of the function beyond twice the degree must
-    fall below the accuracy in every cell, as on the disk.
+    be moderate in every cell.
 
     Args:
         function: V/D at points of shape (P, 3), or several of them, shape (j, P).
         radii: of the spheres on which the function is looked at.
         degree: of the elements.
-        accuracy: of the function, absolute.
         largest_change: of the function over a cell.
         refinement: factor by which the cells are smaller than the rules ask.
     """
     for count in COUNTS:
-        if not _is_rough(function, radii, count, degree, accuracy, largest_change):
+        if not _is_rough(function, radii, count, degree, largest_change):
             break
     return max(COUNTS[0], math.ceil(refinement * count - 1e-9))
 
@@ -56,7 +58,6 @@ def _is_rough(
     radii: Array,
     count: int,
     degree: int,
-    accuracy: float,
     largest_change: float,
 ) -> bool:
     """Whether some cell has too large coefficients, or too large a change."""
@@ -67,7 +68,7 @@ def _is_rough(
     points = radii[:, None, None, None] * lines
     values = function(points.reshape(-1, 3)).reshape(-1, order)
     tails = np.abs(dct(values, axis=1)[:, 2 * degree :]) / order
-    return bool(np.max(tails) > accuracy or np.max(np.ptp(values, axis=1)) > largest_change)
+    return bool(np.max(tails) > LARGEST_TAIL or np.max(np.ptp(values, axis=1)) > largest_change)
 
 
 def _lines(along: Array) -> Array:

@@ -81,23 +81,24 @@ class _Skeleton:
         owned = np.ones(space.num_owned, dtype=bool)
         owned[space.dofs[:, inside]] = False
         self._dofs = np.flatnonzero(owned)
-        first = comm.exscan(len(self._dofs)) or 0
+        first = sum(comm.allgather(len(self._dofs))[: comm.rank])
         number = np.zeros(space.num_owned)
         number[self._dofs] = first + np.arange(len(self._dofs))
         numbers = space.with_ghosts(number)[space.dofs[:, around]].astype(PETSc.IntType)
         # With several ranks petsc4py only marks what Python drops; here all ranks meet.
-        PETSc.garbage_cleanup(comm)
-        matrix = PETSc.Mat().create(comm)
+        PETSc.garbage_cleanup(comm)  # type: ignore[arg-type]  # mpi4py's is one, too
+        matrix = PETSc.Mat().create(comm)  # type: ignore[arg-type]  # the same
         size = (len(self._dofs), PETSc.DETERMINE)
         matrix.setSizes((size, size))
         matrix.setType("sbaij")
         rows, columns = np.triu_indices(len(around))
         left, right = numbers[:, rows].ravel(), numbers[:, columns].ravel()
         matrix.setPreallocationCOO(np.minimum(left, right), np.maximum(left, right))
-        matrix.setValuesCOO(complements[:, rows, columns].ravel())
+        values = complements[:, rows, columns].ravel()
+        matrix.setValuesCOO(values)  # type: ignore[arg-type]  # an array will do
         matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]  # an int in the stubs
-        self._right, self._solution = matrix.createVecs()
-        self._solver = PETSc.KSP().create(comm)
+        self._right, self._solution = matrix.createVecLeft(), matrix.createVecRight()
+        self._solver = PETSc.KSP().create(comm)  # type: ignore[arg-type]  # the same
         self._solver.setOperators(matrix)
         self._solver.setType("preonly")
         self._solver.getPC().setType("cholesky")

@@ -1,8 +1,8 @@
 """The cubed sphere: hexahedra that fill a ball, numbered by arithmetic alone.
 
 A cube core, layers that blend the cube into the innermost sphere, then shells. All nodes belong to
-one lattice: (i, j, k) in the core, and a level with a place on the cube's surface outside it. So any
-rank computes any part of the cells and nodes without the others.
+one lattice: (i, j, k) in the core, and a level with a place on the cube's surface outside it. So
+any rank computes any part of the cells and nodes without the others.
 """
 
 from dataclasses import dataclass

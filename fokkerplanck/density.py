@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.cellmap import CellMap
-from fokkerplanck.lines import line_rule
+from fokkerplanck.lines import section_rule
 from fokkerplanck.locate import Location, locate
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.pointwise import evaluate
@@ -135,23 +135,29 @@ class Density:
         relative = self.space.integrate(self.operator.gibbs * self._u_at_gauss**2)
         return float(relative * np.exp(self.operator.minimum / self.operator.diffusion))
 
-    def marginal(self, axis: int, grid: npt.ArrayLike) -> Array:
-        """Marginal density of one parameter, by integrals along lines. Collective.
+    def marginal(self, axes: int | tuple[int, ...], grid: npt.ArrayLike) -> Array:
+        """Marginal density of one or two parameters, by integrals over the others. Collective.
 
         Args:
-            axis: which parameter.
-            grid: its values, shape (G,), the same on every rank.
+            axes: which parameters.
+            grid: their values, shape (G,) for one and (G, k) for k of them, the same on every rank.
 
         Returns:
-            Shape (G,). With one parameter it is p itself.
+            Shape (G,). With all parameters it is p itself.
+
+        Raises:
+            ValueError: the axes are not distinct or do not exist.
         """
-        if not 0 <= axis < self.dimension:
-            raise ValueError(f"marginal axis must lie in 0..{self.dimension - 1}, got {axis}")
-        positions = np.asarray(grid, dtype=np.float64)
-        if self.dimension == 1:
-            return self(positions[:, None])
-        points, weights, line = line_rule(self.space.domain.recipe, axis, positions)
-        return np.bincount(line, weights * self(points), minlength=len(positions))
+        kept = (axes,) if isinstance(axes, int) else tuple(axes)
+        if not kept or len(set(kept)) < len(kept) or not set(kept) <= set(range(self.dimension)):
+            raise ValueError(
+                f"marginal axis must lie in 0..{self.dimension - 1}, all different, got {axes}"
+            )
+        positions = np.asarray(grid, dtype=np.float64).reshape(-1, len(kept))
+        if len(kept) == self.dimension:
+            return self(positions[:, np.argsort(kept)])
+        points, weights, section = section_rule(self.space.domain.recipe, kept, positions)
+        return np.bincount(section, weights * self(points), minlength=len(positions))
 
     def sample(self, num: int, seed: int) -> Array:
         """Independent samples by exact rejection in each cell, shape (num, m). Collective.

@@ -1,6 +1,6 @@
 """Compiled integrals of ``e^φ |z|`` over cells where z changes sign.
 
-φ and z are tensor polynomials on the unit interval, square or cube, given by values at Gauss points.
+φ and z are tensor polynomials on the unit interval, square or cube, by values at Gauss points.
 Along a line the roots of z are found and the pieces between them integrated by Gauss' rule. Over a
 box the lines are integrated in turn; the integral over a line is smooth in the other variable
 except where a root enters or leaves through a side, so the outer integral is split there too. Both

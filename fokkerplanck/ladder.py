@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
 #: The same for the ball.
-BALL_RESOLUTIONS = ((5, 1.0), (6, 1.0), (7, 1.0), (8, 1.0))
+BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0))
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 150_000

@@ -171,11 +171,11 @@ class Recipe:
         """
         if self.family == "ball":
             sphere = self.cubed_sphere
-            nodes, cells = (
+            own_nodes, own_cells = (
                 np.arange(n * comm.rank // comm.size, n * (comm.rank + 1) // comm.size)
                 for n in (sphere.num_nodes, sphere.num_cells)
             )
-            return sphere.nodes(nodes), sphere.cells(cells, reference)
+            return sphere.nodes(own_nodes), sphere.cells(own_cells, reference)
         if comm.rank == 0:
             nodes = self._interval() if self.family == "interval" else self._disk(reference)
             return glue(nodes, 1e-9 * self.spheres[0])

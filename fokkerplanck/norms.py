@@ -35,7 +35,11 @@ def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> Regiona
     cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
     errors = np.zeros_like(cells)
     regions = space.domain.regions[: len(cells)]
-    tolerance = _RELATIVE[space.domain.dimension] * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
+    tolerance = (
+        _RELATIVE[space.domain.dimension]
+        * _reduce(space, cells)[regions]
+        / _reduce(space, 1.0 + errors)[regions]
+    )
     phi = log_weight + np.log(space.geometry.determinants)
     for cell in np.flatnonzero(sign_changes(space, coefficients, z)):
         cells[cell], errors[cell] = _resolve(space, z[cell], phi[cell], tolerance[cell])

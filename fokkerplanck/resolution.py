@@ -144,13 +144,15 @@ def choose_recipe(
     sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300)) / refinement
     edges = (*around.annuli.edges, *around.breaks, radius)
     spheres = np.unique([r for r in edges if r <= radius])
-    scaled, angular = _scaled(potential, around.diffusion), _ANGULAR_SHARE * accuracy
+    scaled = _scaled(potential, around.diffusion)
     sides: tuple[tuple[float, ...], ...] = ()
     cells = COUNTS[0]
     if around.dimension == 2:
-        sides = angular_partition(scaled, spheres, degree, angular, 1.0 / refinement)
+        sides = angular_partition(
+            scaled, spheres, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
+        )
     if around.dimension == 3:
-        cells = cells_per_edge(scaled, spheres, degree, angular, EXPONENT_PER_CELL, refinement)
+        cells = cells_per_edge(scaled, spheres, degree, EXPONENT_PER_CELL, refinement)
     return Recipe(
         family=get_args(Family)[around.dimension - 1],
         annuli=around.annuli,
