@@ -192,8 +192,8 @@ def _study(dimension, depths):
     """A study whose network has two parameters, and whose start is a normal density."""
     return fp.Study.from_dict(
         {
-            "network": {"field": ["theta[0]*tanh(theta[1]*x[0])"], "parameters": dimension},
-            "data": {"inputs": [[0.7], [-0.4]], "targets": [[0.9], [0.3]]},
+            "network": {"field": ["0.2*theta[0]*tanh(theta[1]*x[0])"], "parameters": dimension},
+            "data": {"inputs": [[0.3], [-0.2]], "targets": [[0.4], [0.1]]},
             "cap": {"kind": "none"},
             "initial": {"kind": "gaussian", "radius": 0.4, "center": [0.3, 0.2, 0.0][:dimension]},
             "annuli": {"radius": 1.0, "count": 1},
