@@ -153,16 +153,19 @@ def _gauss(count: int) -> tuple[Array, Array]:
     return 0.5 * (legendre + 1.0), 0.5 * weights
 
 
-def whole_rule(boxes: Boxes, counts: tuple[int, ...]) -> FlatRule:
-    """The tensor Gauss rule, with `counts` points per axis, on whole boxes."""
+def whole_rule(boxes: Boxes, counts: tuple[int, ...]) -> tuple[list[Array], Array]:
+    """The tensor Gauss rule, with `counts` points per axis, on whole boxes.
+
+    Returns:
+        Coordinates along each axis, shape (B, count), and weights (B, Q), C-ordered.
+    """
     rules = [_gauss(count) for count in counts]
-    unit = np.stack(np.meshgrid(*[nodes for nodes, _ in rules], indexing="ij"), axis=-1)
-    product = np.meshgrid(*[weights for _, weights in rules], indexing="ij")
-    volume = np.prod(boxes.high - boxes.low, axis=1)
-    points = boxes.at(unit.reshape(-1, len(counts)))
-    box = np.repeat(np.arange(len(boxes)), points.shape[1])
-    weights = np.outer(volume, np.prod(product, axis=0))
-    return FlatRule(points.reshape(-1, len(counts)), weights.ravel(), box)
+    extent = boxes.high - boxes.low
+    axes = [
+        boxes.low[:, k, None] + extent[:, k, None] * nodes for k, (nodes, _) in enumerate(rules)
+    ]
+    product = np.prod(np.meshgrid(*[weights for _, weights in rules], indexing="ij"), axis=0)
+    return axes, np.outer(np.prod(extent, axis=1), product.ravel())
 
 
 def cut_rule(boxes: Boxes, axis: int, sphere: Sphere, counts: tuple[int, ...]) -> FlatRule:
@@ -195,28 +198,49 @@ def _lines(
     boxes: Boxes, axis: int, sphere: Sphere, counts: tuple[int, ...]
 ) -> tuple[Indices, Array, Array]:
     """Lines along `axis` on which to integrate: box, low end (L, m) and weight of each."""
-    if len(counts) == 1:
-        return np.arange(len(boxes)), boxes.low.copy(), np.ones(len(boxes))
-    base = 1 - axis
+    m = len(counts)
+    owner, length = np.arange(len(boxes)), np.ones(len(boxes))
+    slices = boxes
+    if m == 1:
+        return owner, boxes.low.copy(), length
+    if m == 3:
+        outer = (axis + 2) % m
+        nodes, weights = _gauss(counts[outer])
+        slices = _planes(boxes, outer, nodes)
+        owner = np.repeat(owner, len(nodes))
+        length = (boxes.high - boxes.low)[owner, outer] * np.tile(weights, len(boxes))
+    base = (axis + 1) % m
     nodes, weights = _gauss(counts[base])
-    owner, left, right = _pieces(boxes, axis, sphere)
-    start = np.repeat(boxes.low[owner, None, :], len(nodes), axis=1)
+    piece, left, right = _pieces(slices, axis, base, sphere)
+    start = np.repeat(slices.low[piece, None, :], len(nodes), axis=1)
     start[..., base] = left[:, None] + (right - left)[:, None] * nodes
-    length = (right - left)[:, None] * weights
-    return np.repeat(owner, len(nodes)), start.reshape(-1, 2), length.ravel()
+    product = (length[piece] * (right - left))[:, None] * weights
+    return np.repeat(owner[piece], len(nodes)), start.reshape(-1, m), product.ravel()
 
 
-def _pieces(boxes: Boxes, axis: int, sphere: Sphere) -> tuple[Indices, Array, Array]:
-    """Intervals of the other axis, split where the sphere leaves through a side of the box."""
-    base, count = 1 - axis, len(boxes)
+def _planes(boxes: Boxes, outer: int, nodes: Array) -> Boxes:
+    """Flat boxes across the axis `outer`, through unit coordinates (n,) of each box."""
+    index = np.repeat(np.arange(len(boxes)), len(nodes))
+    flat = boxes[index]
+    low, high = flat.low.copy(), flat.high.copy()
+    position = low[:, outer] + (high - low)[:, outer] * np.tile(nodes, len(boxes))
+    low[:, outer] = position
+    high[:, outer] = position
+    return Boxes(flat.cells, low, high)
+
+
+def _pieces(boxes: Boxes, axis: int, base: int, sphere: Sphere) -> tuple[Indices, Array, Array]:
+    """Intervals of the base axis, split where the sphere leaves through a side of the box."""
+    count = len(boxes)
     grid = np.linspace(0.0, 1.0, 2 * _SAMPLES)
     ends = [boxes.low[:, base], boxes.high[:, base]]
     owners = [np.arange(count), np.arange(count)]
     for side in (boxes.low[:, axis], boxes.high[:, axis]):
-        line = np.empty((count, len(grid), 2))
+        line = np.repeat(boxes.low[:, None, :], len(grid), axis=1)
         line[..., axis] = side[:, None]
         line[..., base] = ends[0][:, None] + (ends[1] - ends[0])[:, None] * grid
-        start, end = line[:, :-1].reshape(-1, 2), line[:, 1:].reshape(-1, 2)
+        m = line.shape[2]
+        start, end = line[:, :-1].reshape(-1, m), line[:, 1:].reshape(-1, m)
         owner = np.repeat(np.arange(count), len(grid) - 1)
         fraction = sphere.roots(boxes.cells[owner], start, end)
         hit = (fraction > 0.0) & (fraction < 1.0)

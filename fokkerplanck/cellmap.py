@@ -1,13 +1,15 @@
 """The curved cells' maps at reference points that differ from cell to cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import basix
 import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.mesh import Domain
+from fokkerplanck.pointwise import evaluate
+from fokkerplanck.tensor import TensorElement, contract
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -27,22 +29,28 @@ class CellMap:
         m = self.domain.dimension
         return geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
 
-    @property
-    def _element(self) -> basix.finite_element.FiniteElement:
-        return self.domain.mesh.ufl_domain().ufl_coordinate_element()._sub_element.basix_element
+    @cached_property
+    def element(self) -> TensorElement:
+        """The coordinate element."""
+        degree = self.domain.mesh.ufl_domain().ufl_coordinate_element().degree
+        return TensorElement(degree, self.domain.dimension)
+
+    @cached_property
+    def tensor_nodes(self) -> Array:
+        """Their coordinates as C-ordered tensors, shape (C, m, n, ..., n)."""
+        m, n = self.domain.dimension, self.element.degree + 1
+        ordered = np.swapaxes(self.nodes[:, self.element.order], 1, 2)
+        return np.ascontiguousarray(ordered).reshape(-1, m, *[n] * m)
 
     @property
     def reference_nodes(self) -> Array:
         """Reference coordinates of the geometry nodes, shape (n, m)."""
-        return self._element.points
-
-    def table(self, order: int, reference: Array) -> Array:
-        """Coordinate basis functions and derivatives up to `order`, shape (1 or 1 + m, P, n)."""
-        return self._element.tabulate(order, reference)[..., 0]
+        return self.element.points
 
     def points(self, cells: Indices, reference: Array) -> Array:
         """Images of reference points (P, m), each in its own cell (P,), shape (P, m)."""
-        return np.einsum("pn,pni->pi", self.table(0, reference)[0], self.nodes[cells])
+        lines = [self.element.lines(x)[0] for x in reference.T]
+        return evaluate(self.tensor_nodes, cells, lines)
 
     def __call__(self, cells: Indices, reference: Array) -> tuple[Array, Array]:
         """Map reference points, each in its own cell.
@@ -54,7 +62,30 @@ class CellMap:
         Returns:
             Points of shape (P, m) and Jacobians ``∂x_i/∂X_a`` of shape (P, m, m).
         """
-        table = self.table(1, reference)
-        nodes = self.nodes[cells]
-        points = np.einsum("pn,pni->pi", table[0], nodes)
-        return points, np.einsum("apn,pni->pia", table[1:], nodes)
+        lines = [self.element.lines(x) for x in reference.T]
+        axes = range(self.domain.dimension)
+        images = [
+            evaluate(self.tensor_nodes, cells, [lines[k][int(k == a)] for k in axes])
+            for a in (-1, *axes)
+        ]
+        return images[0], np.stack(images[1:], axis=2)
+
+    def on_grids(self, cells: Indices, axes: Sequence[Array]) -> tuple[Array, Array]:
+        """Map tensor grids of reference points, each grid in its own cell.
+
+        Args:
+            cells: local cell of each grid, shape (B,).
+            axes: coordinates along each of the m axes, shape (B, q_k).
+
+        Returns:
+            Points (B, Q, m) and Jacobians (B, Q, m, m), Q the product of all q_k, C-ordered.
+        """
+        m, n = self.domain.dimension, self.element.degree + 1
+        lines = [self.element.lines(x.ravel()).reshape(2, *x.shape, n) for x in axes]
+        nodes = np.moveaxis(self.tensor_nodes[cells], 1, -1)
+        images = [
+            contract([line[int(k == a)] for k, line in enumerate(lines)], nodes)
+            for a in range(-1, m)
+        ]
+        points, *slopes = (image.reshape(len(cells), -1, m) for image in images)
+        return points, np.stack(slopes, axis=-1)

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.cellmap import CellMap
-from fokkerplanck.lines import line_rule
+from fokkerplanck.lines import section_rule
 from fokkerplanck.locate import Location, locate
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.pointwise import evaluate
 from fokkerplanck.sampling import draw
-from fokkerplanck.space import Space
+from fokkerplanck.space import Space, lagrange_basis
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -121,7 +122,7 @@ class Density:
     @property
     def minimum(self) -> float:
         """Smallest value over Gauss points and nodes, never clipped. Collective."""
-        nodes = self.space.functions.element.basix_element.points
+        nodes = self.space.element.points
         matrix = self.space.gauss_interpolation(nodes)
         u = self.space.with_ghosts(self.coefficients)[self.space.dofs]
         at_nodes = np.exp(self.operator.log_gibbs @ matrix.T) * u
@@ -134,23 +135,29 @@ class Density:
         relative = self.space.integrate(self.operator.gibbs * self._u_at_gauss**2)
         return float(relative * np.exp(self.operator.minimum / self.operator.diffusion))
 
-    def marginal(self, axis: int, grid: npt.ArrayLike) -> Array:
-        """Marginal density of one parameter, by integrals along lines. Collective.
+    def marginal(self, axes: int | tuple[int, ...], grid: npt.ArrayLike) -> Array:
+        """Marginal density of one or two parameters, by integrals over the others. Collective.
 
         Args:
-            axis: which parameter.
-            grid: its values, shape (G,), the same on every rank.
+            axes: which parameters.
+            grid: their values, shape (G,) for one and (G, k) for k of them, the same on every rank.
 
         Returns:
-            Shape (G,). With one parameter it is p itself.
+            Shape (G,). With all parameters it is p itself.
+
+        Raises:
+            ValueError: the axes are not distinct or do not exist.
         """
-        if not 0 <= axis < self.dimension:
-            raise ValueError(f"marginal axis must lie in 0..{self.dimension - 1}, got {axis}")
-        positions = np.asarray(grid, dtype=np.float64)
-        if self.dimension == 1:
-            return self(positions[:, None])
-        points, weights, line = line_rule(self.space.domain.recipe, axis, positions)
-        return np.bincount(line, weights * self(points), minlength=len(positions))
+        kept = (axes,) if isinstance(axes, int) else tuple(axes)
+        if not kept or len(set(kept)) < len(kept) or not set(kept) <= set(range(self.dimension)):
+            raise ValueError(
+                f"marginal axis must lie in 0..{self.dimension - 1}, all different, got {axes}"
+            )
+        positions = np.asarray(grid, dtype=np.float64).reshape(-1, len(kept))
+        if len(kept) == self.dimension:
+            return self(positions[:, np.argsort(kept)])
+        points, weights, section = section_rule(self.space.domain.recipe, kept, positions)
+        return np.bincount(section, weights * self(points), minlength=len(positions))
 
     def sample(self, num: int, seed: int) -> Array:
         """Independent samples by exact rejection in each cell, shape (num, m). Collective.
@@ -162,7 +169,8 @@ class Density:
 
     def in_cells(self, cells: Indices, reference: Array) -> Array:
         """Values (P,) at reference points (P, m), each in an owned cell (P,)."""
-        u = np.einsum("pb,pb->p", self.space.table(reference), self._local[cells])
+        lines = [self.space.element.lines(x)[0] for x in reference.T]
+        u = evaluate(self._tensor, cells, lines)[:, 0]
         return self._gibbs_in_cells(cells, reference) * u
 
     @cached_property
@@ -174,15 +182,37 @@ class Density:
         """Coefficients of u per owned cell, shape (C, num_basis). Collective at first use."""
         return self.space.with_ghosts(self.coefficients)[self.space.dofs]
 
+    @cached_property
+    def _tensor(self) -> Array:
+        """The same as C-ordered tensors, shape (C, 1, n, ..., n)."""
+        shape = [self.space.degree + 1] * self.dimension
+        ordered = np.ascontiguousarray(self._local[:, self.space.element.order])
+        return ordered.reshape(-1, 1, *shape)
+
+    @cached_property
+    def _tensor_log_gibbs(self) -> Array:
+        """``ln π`` at the Gauss points as C-ordered tensors, shape (C, 1, n, ..., n)."""
+        shape = [self.space.gauss] * self.dimension
+        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.tensor_rule[0]])
+        return ordered.reshape(-1, 1, *shape)
+
+    @cached_property
+    def _map(self) -> CellMap:
+        return CellMap(self.space.domain)
+
     def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
-        matrix = self.space.gauss_interpolation(reference)
-        return np.exp(np.einsum("pq,pq->p", matrix, self.operator.log_gibbs[cells]))
+        _, nodes, _, barycentric = self.space.tensor_rule
+        lines = [lagrange_basis(x, nodes, barycentric) for x in reference.T]
+        return np.exp(evaluate(self._tensor_log_gibbs, cells, lines)[:, 0])
 
     def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
-        element = self.space.functions.element.basix_element
-        table = element.tabulate(1, reference)[1:, :, :, 0]
-        slopes = np.einsum("apb,pb->pa", table, self._local[cells])
-        _, jacobians = CellMap(self.space.domain)(cells, reference)
+        lines = [self.space.element.lines(x) for x in reference.T]
+        axes = range(self.dimension)
+        slopes = np.concatenate(
+            [evaluate(self._tensor, cells, [lines[k][int(k == a)] for k in axes]) for a in axes],
+            axis=1,
+        )
+        _, jacobians = self._map(cells, reference)
         gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), slopes[..., None])[..., 0]
         gibbs = self._gibbs_in_cells(cells, reference)
         return -self.operator.diffusion * gibbs[:, None] * gradient

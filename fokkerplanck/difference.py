@@ -15,8 +15,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.evolution import Evolution, KrylovSpace
-from fokkerplanck.operators import GibbsOperator, Resolvent, multiply
+from fokkerplanck.operators import GibbsOperator
 
 Array = npt.NDArray[np.float64]
 
@@ -39,7 +40,7 @@ class Propagator:
 
     def step(self, coefficients: Array) -> Array:
         """The resolvent ``(1 + L/s)^{-1}`` applied to coefficients. Collective."""
-        return self.solve(multiply(self.operator.mass, coefficients))
+        return self.solve(self.operator.apply_mass(coefficients))
 
     def evolve(self, load: Array, times: tuple[float, ...], tolerance: float) -> Evolution:
         """``e^{−tL}`` applied to the density with this load vector. Collective.
@@ -121,10 +122,9 @@ def evolve_difference(
     """
     shift, comm = exact.shift, exact.operator.space.domain.comm
     n = exact.operator.space.num_owned
-    matrix = perturbed.operator.coupling(drift)
 
     def respond(source: Array, u: Array) -> Array:
-        return exact.solve(source - multiply(matrix, u) / shift)
+        return exact.solve(source - perturbed.operator.apply_coupling(drift, u) / shift)
 
     u = perturbed.solve(load)
     z = respond(np.zeros(n), u)
@@ -134,7 +134,7 @@ def evolve_difference(
 
     def step(pair: Array) -> Array:
         u = perturbed.step(pair[:n])
-        z = respond(multiply(exact.operator.mass, pair[n:]) / scale, u)
+        z = respond(exact.operator.apply_mass(pair[n:]) / scale, u)
         return np.concatenate([u, scale * z])
 
     krylov = KrylovSpace(step, np.concatenate([u, scale * z]), np.concatenate(weights), comm, shift)

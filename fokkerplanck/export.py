@@ -24,8 +24,8 @@ Array = npt.NDArray[np.float64]
 _MESH_DEGREE = 6
 _LARGEST_DEGREE = 10
 
-#: VTK's numbers of the Lagrange curve and the Lagrange quadrilateral.
-_CELL_TYPES = {1: 68, 2: 70}
+#: VTK's numbers of the Lagrange curve, quadrilateral and hexahedron.
+_CELL_TYPES = {1: 68, 2: 70, 3: 72}
 
 _TYPE_NAMES = {"f": "Float64", "i": "Int32", "u": "UInt8"}
 
@@ -72,15 +72,28 @@ def write_density(density: Density, out: Path) -> None:
 
 
 def vtk_nodes(dimension: int, degree: int) -> Array:
-    """Equispaced nodes of the reference cell in VTK's order: corners, edges, inside; (n, m)."""
+    """Equispaced nodes of the reference cell in VTK's order, corners first; shape (n, m)."""
     inner = np.arange(1, degree)
     low, high = np.zeros_like(inner), np.full_like(inner, degree)
     if dimension == 1:
         return np.concatenate([[0, degree], inner])[:, None] / degree
     corners = np.array([[0, 0], [degree, 0], [degree, degree], [0, degree]])
-    edges = [(inner, low), (high, inner), (inner, high), (low, inner)]
+    edges = [
+        np.stack(edge, axis=1)
+        for edge in ((inner, low), (high, inner), (inner, high), (low, inner))
+    ]
     inside = np.stack(np.meshgrid(inner, inner, indexing="xy"), axis=-1).reshape(-1, 2)
-    return np.concatenate([corners, *(np.stack(e, axis=1) for e in edges), inside]) / degree
+    if dimension == 2:
+        return np.concatenate([corners, *edges, inside]) / degree
+    ends, along = (0, degree), np.repeat(inner, len(inside))
+    flat = [
+        *(np.insert(corners, 2, end, axis=1) for end in ends),
+        *(np.insert(edge, 2, end, axis=1) for end in ends for edge in edges),
+        *(np.insert(inner[:, None], [0, 0], corner, axis=1) for corner in corners),
+        *(np.insert(inside, axis, end, axis=1) for axis in range(3) for end in ends),
+        np.column_stack([np.tile(inside, (len(inner), 1)), along]),
+    ]
+    return np.concatenate(flat) / degree
 
 
 def _check_suffix(out: Path) -> None:

@@ -23,6 +23,9 @@ Array = npt.NDArray[np.float64]
 #: Resolutions in turn: degree of the elements and refinement of the mesh.
 RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
+#: The same for the ball.
+BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0))
+
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 150_000
 
@@ -57,7 +60,8 @@ class Ladder:
         self._radius = outer_radius(
             study.penalty, study.penalty.gamma, self._around, study.tolerance
         )
-        self._rungs = list(RESOLUTIONS[_first_rung(study.tolerance) :])
+        rungs = BALL_RESOLUTIONS if study.network.num_parameters == 3 else RESOLUTIONS
+        self._rungs = list(rungs[_first_rung(study.tolerance) :])
         self._lowest = self._rungs[0][0] - 2
 
     def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:

@@ -100,8 +100,11 @@ def invert(cell_map: CellMap, cells: Indices, points: Array) -> Array:
 
     Rows are nan where the iteration does not end, which happens far outside the cell only.
     """
-    distance = np.linalg.norm(cell_map.nodes[cells] - points[:, None, :], axis=2)
-    reference = cell_map.reference_nodes[np.argmin(distance, axis=1)]
+    degree, place = cell_map.element.degree, cell_map.element.place
+    ticks = np.unravel_index(place, (degree + 1,) * points.shape[1])
+    coarse = np.flatnonzero(np.all(np.isin(ticks, [0, degree // 2, degree]), axis=0))
+    distance = np.linalg.norm(cell_map.nodes[:, coarse][cells] - points[:, None, :], axis=2)
+    reference = cell_map.reference_nodes[coarse[np.argmin(distance, axis=1)]]
     active = np.arange(len(points))
     for _ in range(_MAX_ITERATIONS):
         images, jacobians = cell_map(cells[active], reference[active])

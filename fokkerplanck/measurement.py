@@ -138,7 +138,7 @@ def _mass_defect(solution: Solution) -> Number:
 def _density_min(solution: Solution) -> float:
     """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
     space = solution.level.space
-    nodes = space.functions.element.basix_element.points
+    nodes = space.element.points
     inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
     log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T
     u = space.evaluate(solution.pair.density(solution.horizon), np.eye(nodes.shape[0]))

@@ -2,8 +2,9 @@
 
 A `Recipe` is plain numbers; `Recipe.build` turns it into a `Domain`. The interval (m = 1) has its
 cell ends on the spheres. The disk (m = 2) is an O-grid: a square core, a layer that blends the
-square into the innermost circle, then rings; its cells are curved, with the geometry interpolated
-at Gauss–Lobatto–Legendre points, so that the circles are met to rounding.
+square into the innermost circle, then rings. The ball (m = 3) is a cubed sphere, the same with a
+cube; each rank makes its own part of it. Curved cells have their geometry interpolated at
+Gauss–Lobatto–Legendre points, so that the spheres are met to rounding.
 """
 
 import itertools
@@ -21,12 +22,20 @@ import ufl
 from mpi4py import MPI
 
 from fokkerplanck.annuli import Annuli
+from fokkerplanck.cubedsphere import CubedSphere
+from fokkerplanck.ogrid import glue, ogrid_nodes
 
 Array = npt.NDArray[np.float64]
-Family = Literal["interval", "disk"]
+Family = Literal["interval", "disk", "ball"]
 
-#: The layer of cells around the square core starts at this fraction of the innermost circle.
-_CORE_FRACTION = 0.5
+_CELL_TYPES = {
+    "interval": basix.CellType.interval,
+    "disk": basix.CellType.quadrilateral,
+    "ball": basix.CellType.hexahedron,
+}
+
+#: Half side of the square or cube core, as a fraction of the innermost sphere's radius.
+_CORE_FRACTIONS = {"disk": 0.5, "ball": 0.4}
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,11 @@ class Recipe:
     breaks: tuple[float, ...] = ()  #: further radii of spheres that no cell crosses
     points: tuple[float, ...] = ()  #: further cell ends (interval only)
     sizes: tuple[tuple[float, float], ...] = ((0.0, 0.5),)  #: (radius, largest radial cell size)
-    sectors: int = 16  #: equal cells around (disk only); a multiple of 4
+    sectors: int = 16  #: equal cells around (not the interval); a multiple of 4
     #: Cell ends along the east and the north side instead of equal cells, from -1 to 1 in units of
     #: an eighth of a turn (disk only). The west and the south side mirror them.
     sides: tuple[tuple[float, ...], ...] = ()
-    geometry_degree: int = 6  #: degree of the curved cells (disk only)
+    geometry_degree: int = 6  #: degree of the curved cells
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -143,18 +152,10 @@ class Recipe:
     def build(self, comm: MPI.Comm) -> Domain:
         """Create the mesh. Collective."""
         degree = 1 if self.family == "interval" else self.geometry_degree
-        cell_type = {
-            "interval": basix.CellType.interval,
-            "disk": basix.CellType.quadrilateral,
-        }[self.family]
+        cell_type = _CELL_TYPES[self.family]
         variant = basix.LagrangeVariant.gll_warped
         reference = basix.create_element(basix.ElementFamily.P, cell_type, degree, variant).points
-        if comm.rank == 0:
-            nodes = self._interval() if self.family == "interval" else self._disk(reference)
-            points, cells = _glue(nodes, 1e-9 * self.spheres[0])
-        else:
-            points = np.empty((0, reference.shape[1]))
-            cells = np.empty((0, len(reference)), dtype=np.int64)
+        points, cells = self._share(reference, comm)
         element = basix.ufl.element(
             "Lagrange", cell_type.name, degree, variant, shape=(reference.shape[1],)
         )
@@ -162,6 +163,41 @@ class Recipe:
         corners = mesh.geometry.x[mesh.geometry.dofmaps[0]][..., : mesh.geometry.dim]
         middle = np.linalg.norm(corners, axis=2).mean(axis=1)
         return Domain(mesh, self, self.annuli.region(middle))
+
+    def _share(self, reference: Array, comm: MPI.Comm) -> tuple[Array, npt.NDArray[np.int64]]:
+        """The nodes (P, m) and cells (C, num_nodes) that this rank passes on.
+
+        The ball's are shared out evenly; those of smaller dimension are few, and rank 0 has all.
+        """
+        if self.family == "ball":
+            sphere = self.cubed_sphere
+            own_nodes, own_cells = (
+                np.arange(n * comm.rank // comm.size, n * (comm.rank + 1) // comm.size)
+                for n in (sphere.num_nodes, sphere.num_cells)
+            )
+            return sphere.nodes(own_nodes), sphere.cells(own_cells, reference)
+        if comm.rank == 0:
+            nodes = self._interval() if self.family == "interval" else self._disk(reference)
+            return glue(nodes, 1e-9 * self.spheres[0])
+        return np.empty((0, reference.shape[1])), np.empty((0, len(reference)), dtype=np.int64)
+
+    @property
+    def cubed_sphere(self) -> CubedSphere:
+        """The lattice of the ball's nodes."""
+        first, half = self.spheres[0], self._half
+        layers = self._partition(np.array([half, first]))
+        return CubedSphere(
+            half,
+            self._partition(self.spheres),
+            (layers - half) / (first - half),
+            self.sectors // 4,
+            self.geometry_degree,
+        )
+
+    @property
+    def _half(self) -> float:
+        """Half side of the core."""
+        return float(_CORE_FRACTIONS[self.family] * self.spheres[0])
 
     def _interval(self) -> Array:
         """End points of the cells, shape (C, 2, 1)."""
@@ -172,28 +208,12 @@ class Recipe:
 
     def _disk(self, reference: Array) -> Array:
         """Geometry nodes of the cells, shape (C, num_nodes, 2)."""
-        first = self.spheres[0]
-        half = _CORE_FRACTION * first
+        first, half = self.spheres[0], self._half
         equal = tuple(np.linspace(-1.0, 1.0, self.sectors // 4 + 1))
         east, north = (np.array(side) for side in self.sides or (equal, equal))
-        # The east side runs along y, the north side against x.
-        x, y = half * -north[::-1], half * east
         layers = self._partition(np.array([half, first]))
         rings = self._partition(self.spheres)
-        sides = [east, north, -east[::-1], -north[::-1]]
-        return np.concatenate(
-            [_boxes(x, y, reference)]
-            + [
-                cells
-                for quarter, side in enumerate(sides)
-                for cells in (
-                    _sector(
-                        reference, (layers - half) / (first - half), side, half, first, quarter
-                    ),
-                    _sector(reference, rings / first, side, 0.0, first, quarter),
-                )
-            ]
-        )
+        return ogrid_nodes(reference, half, first, (east, north), layers, rings)
 
     def _partition(self, ends: Array) -> Array:
         """Subdivide the radial intervals between `ends` as finely as `sizes` asks."""
@@ -206,30 +226,6 @@ class Recipe:
             targets = np.linspace(0.0, cells[-1], count + 1)[1:-1]
             pieces += [np.interp(targets, cells, fine), ends[1:][ends[1:] == b]]
         return np.concatenate(pieces)
-
-
-def _boxes(x: Array, y: Array, reference: Array) -> Array:
-    """Cells of a tensor grid, shape (C, num_nodes, 2)."""
-    corner = np.stack(np.meshgrid(x[:-1], y[:-1], indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    extent = np.stack(np.meshgrid(np.diff(x), np.diff(y), indexing="ij"), axis=-1)
-    return corner + extent.reshape(-1, 1, 2) * reference
-
-
-def _sector(
-    reference: Array, steps: Array, side: Array, half: float, first: float, quarter: int
-) -> Array:
-    """Cells between ``(1 − s) square + s circle`` for consecutive `steps` s, on one side.
-
-    The square has half side `half`, the circle radius `first`. With ``half = 0`` the curves are
-    circles of radius ``s·first``. The side is the east one, turned by quarters of a turn.
-    """
-    along = side[:-1, None] + np.diff(side)[:, None] * reference[:, 1]
-    circle = first * np.stack([np.cos(np.pi / 4 * along), np.sin(np.pi / 4 * along)], axis=-1)
-    square = half * np.stack([np.ones_like(along), along], axis=-1)
-    s = (steps[:-1, None] + np.diff(steps)[:, None] * reference[:, 0])[:, None, :, None]
-    east = ((1.0 - s) * square + s * circle).reshape(-1, *reference.shape)
-    c, d = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-    return east @ np.array([[c, d], [-d, c]])
 
 
 def _is_partition(side: tuple[float, ...]) -> bool:
@@ -248,12 +244,3 @@ def _distinct(values: Array) -> Array:
     ordered = np.sort(values)
     gap = 1e-9 * np.max(np.abs(ordered))
     return ordered[np.concatenate([[True], np.diff(ordered) > gap])]
-
-
-def _glue(nodes: Array, tolerance: float) -> tuple[Array, npt.NDArray[np.int64]]:
-    """Number the nodes of shape (C, n, m), the same number where they coincide."""
-    flat = nodes.reshape(-1, nodes.shape[-1])
-    # An irrational grid: no node of a regular mesh lies half way between two grid points.
-    keys = np.round(flat / (tolerance * np.sqrt(2.0))).astype(np.int64)
-    _, first, number = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return flat[first], number.reshape(nodes.shape[:2]).astype(np.int64)

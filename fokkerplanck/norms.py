@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.kinks import cell_integral, line_integral
+from fokkerplanck.kinks import cell_integral, line_integral, volume_integral
 from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
 
-#: Relative accuracy of the integrals over the cells where the sign changes.
-_RELATIVE = 1e-11
+#: Relative accuracy of the integrals over the cells where the sign changes, by dimension.
+_RELATIVE = {1: 1e-11, 2: 1e-11, 3: 1e-7}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,11 @@ def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> Regiona
     cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
     errors = np.zeros_like(cells)
     regions = space.domain.regions[: len(cells)]
-    tolerance = _RELATIVE * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
+    tolerance = (
+        _RELATIVE[space.domain.dimension]
+        * _reduce(space, cells)[regions]
+        / _reduce(space, 1.0 + errors)[regions]
+    )
     phi = log_weight + np.log(space.geometry.determinants)
     for cell in np.flatnonzero(sign_changes(space, coefficients, z)):
         cells[cell], errors[cell] = _resolve(space, z[cell], phi[cell], tolerance[cell])
@@ -66,8 +70,9 @@ def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[floa
         args = (z[order], phi[order], nodes, weights, barycentric)
         return line_integral(0.0, 1.0, *args), 0.0
     n = len(nodes)
-    tensor = (z[order].reshape(n, n), phi[order].reshape(n, n))
-    value, error = cell_integral(*tensor, tolerance, nodes, weights, barycentric)
+    integral = cell_integral if space.domain.dimension == 2 else volume_integral
+    tensor = (z[order].reshape(n, -1), phi[order].reshape(n, -1))
+    value, error = integral(*tensor, tolerance, nodes, weights, barycentric)
     return value, error
 
 

@@ -22,6 +22,7 @@ from petsc4py import PETSc
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.caching import cache_directory
+from fokkerplanck.elements import element_matrices
 from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
@@ -72,11 +73,6 @@ def stiffness(
     Taking ``v = 1`` gives zero, so every scheme built on it keeps the total mass ``∫ π u``.
     """
     return ufl.inner(diffusion * gibbs * ufl.grad(u), ufl.grad(v)) * dx
-
-
-def coupling(u: Any, v: Any, gibbs: fem.Function, drift: fem.Function, dx: ufl.Measure) -> ufl.Form:
-    """Weak form of ``−∇·(π u b)`` for a vector field b, with no flux through the boundary."""
-    return ufl.inner(gibbs * u * drift, ufl.grad(v)) * dx
 
 
 @cache
@@ -171,10 +167,37 @@ class GibbsOperator:
         diffusion = fem.Constant(self.space.domain.mesh, self.diffusion)
         return self._assemble(stiffness, self._gibbs_function, diffusion)
 
-    def coupling(self, drift: Array) -> PETSc.Mat:
-        """Matrix ``∫ π φ_j b·∇φ_i`` for b of shape (C, q, m) at the Gauss points. Collective."""
-        field = self.space.quadrature_function(drift)
-        return self._assemble(coupling, self._gibbs_function, field)
+    def apply_mass(self, coefficients: Array) -> Array:
+        """The mass matrix times owned coefficients. Collective."""
+        return self.space.load(self.gibbs * self.space.evaluate(coefficients))
+
+    def apply_coupling(self, drift: Array, coefficients: Array) -> Array:
+        """``∫ π u b·∇φ_i`` for u of these owned coefficients and b (C, q, m). Collective."""
+        space = self.space
+        flux = space.weights * self.gibbs * space.evaluate(coefficients)
+        pulled = np.einsum("cqai,cqi->acq", space.geometry.inverses, drift)
+        return space.assemble(sum((flux * pulled[a]) @ g for a, g in enumerate(space.slopes)))
+
+    def diagonal(self, shift: float) -> Array:
+        """Diagonal of ``M + K/shift``, owned entries. Collective."""
+        space = self.space
+        mass, stiffness = self._coefficients(slice(None), shift)
+        entries = mass @ space.basis**2
+        for a, left in enumerate(space.slopes):
+            for b, right in enumerate(space.slopes):
+                entries += stiffness[..., a, b] @ (left * right)
+        return space.assemble(entries)
+
+    def element_matrices(self, cells: slice, shift: float) -> Array:
+        """``M + K/shift`` on some cells, shape (C, num_basis, num_basis)."""
+        return element_matrices(self.space, *self._coefficients(cells, shift))
+
+    def _coefficients(self, cells: slice, shift: float) -> tuple[Array, Array]:
+        """Coefficients (C, q) of M and (C, q, m, m) of K/shift in reference coordinates."""
+        inverses = self.space.geometry.inverses[cells]
+        mass = self.space.weights[cells] * self.gibbs[cells]
+        metric = np.matmul(inverses, np.swapaxes(inverses, 2, 3))
+        return mass, (self.diffusion / shift * mass)[..., None, None] * metric
 
     def _assemble(self, weak_form: Callable[..., ufl.Form], *coefficients: Any) -> PETSc.Mat:
         trial = ufl.TrialFunction(self.space.functions)
@@ -196,42 +219,6 @@ class GibbsOperator:
         volume = self.space.assemble(self.space.weights @ self.space.basis**2)
         weighted = self.space.assemble((self.space.weights * self.gibbs) @ self.space.basis**2)
         return volume * (weighted / volume) ** KRYLOV_POWER
-
-
-class Resolvent:
-    """The solution operator of ``M + K/shift``, factored once.
-
-    Both sides are scaled by the square roots of the diagonal, which carry the range of π; the
-    Cholesky factors then have entries of order one.
-    """
-
-    def __init__(self, operator: GibbsOperator, shift: float) -> None:
-        """Factor the matrix. Collective."""
-        matrix = operator.mass.copy()
-        # With several ranks petsc4py only marks what Python drops; here all ranks meet.
-        PETSc.garbage_cleanup(matrix.getComm())
-        matrix.axpy(1.0 / shift, operator.stiffness, structure=PETSc.Mat.Structure.SAME)  # type: ignore[arg-type]  # an int in the stubs
-        scale = matrix.getDiagonal()
-        scale.sqrtabs()
-        scale.reciprocal()
-        matrix.diagonalScale(scale, scale)
-        matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]  # the same
-        self._scale = scale.array.copy()
-        self._right = scale.duplicate()
-        self._solution = scale.duplicate()
-        self._solver = PETSc.KSP().create(matrix.getComm())
-        self._solver.setOperators(matrix)
-        self._solver.setType("preonly")
-        self._solver.getPC().setType("cholesky")
-        self._solver.getPC().setFactorSolverType("mumps")
-        self._solver.setErrorIfNotConverged(True)
-        self._solver.setUp()
-
-    def solve(self, load: Array) -> Array:
-        """Solve for the owned coefficients. Collective."""
-        self._right.array[:] = self._scale * load
-        self._solver.solve(self._right, self._solution)
-        return self._scale * self._solution.array_r
 
 
 def multiply(matrix: PETSc.Mat, owned: Array) -> Array:

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import dct
 
+from fokkerplanck.angular import COUNTS, cells_per_edge, directions_on_sphere
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import Gaussian, InitialDensity
-from fokkerplanck.mesh import Recipe
+from fokkerplanck.mesh import Family, Recipe
 from fokkerplanck.operators import LARGEST_EXPONENT, check_range
 
 Array = npt.NDArray[np.float64]
@@ -24,6 +26,9 @@ LARGEST_CELL = 0.5
 #: Largest radial cell at a distance, relative to its radius.
 LARGEST_RATIO = 0.2
 
+#: Cells of the ball may be larger than these by this factor: there, unknowns are dear.
+BALL_FACTOR = 2.0
+
 #: A cell around is halved at most this often.
 MAX_HALVINGS = 4
 
@@ -32,6 +37,9 @@ _ANGULAR_SHARE = 100.0
 
 #: Share of the accuracy to which the integrand of (C) must have fallen at the boundary.
 _OUTER_SHARE = 3e-3
+
+#: Degrees of the geometry, by dimension; the ball has fewer cells around.
+_GEOMETRY_DEGREES = {1: 1, 2: 6, 3: 8}
 
 _NUM_DIRECTIONS = 24
 _NUM_RADII = 49
@@ -74,6 +82,8 @@ def directions(dimension: int) -> Array:
     """Unit vectors that sample the sphere, shape (K, m)."""
     if dimension == 1:
         return np.array([[-1.0], [1.0]])
+    if dimension == 3:
+        return directions_on_sphere(_NUM_DIRECTIONS**2 // 4)
     angles = 2.0 * np.pi * (np.arange(_NUM_DIRECTIONS) + 0.31) / _NUM_DIRECTIONS
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -129,23 +139,30 @@ def choose_recipe(
     slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2)) / around.diffusion
     diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
     largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
+    if around.dimension == 3:
+        largest *= BALL_FACTOR
     sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300)) / refinement
+    edges = (*around.annuli.edges, *around.breaks, radius)
+    spheres = np.unique([r for r in edges if r <= radius])
+    scaled = _scaled(potential, around.diffusion)
     sides: tuple[tuple[float, ...], ...] = ()
-    if around.dimension > 1:
-        edges = (*around.annuli.edges, *around.breaks, radius)
-        rings = np.unique([r for r in edges if r <= radius])
-        scaled = _scaled(potential, around.diffusion)
+    cells = COUNTS[0]
+    if around.dimension == 2:
         sides = angular_partition(
-            scaled, rings, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
+            scaled, spheres, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
         )
+    if around.dimension == 3:
+        cells = cells_per_edge(scaled, spheres, degree, EXPONENT_PER_CELL, refinement)
     return Recipe(
-        family="interval" if around.dimension == 1 else "disk",
+        family=get_args(Family)[around.dimension - 1],
         annuli=around.annuli,
         radius=radius,
         breaks=tuple(b for b in around.breaks if b < radius),
         points=around.points,
         sizes=tuple(zip(radii.tolist(), sizes.tolist(), strict=True)),
         sides=sides,
+        sectors=4 * cells,
+        geometry_degree=_GEOMETRY_DEGREES[around.dimension],
     )
 
 

@@ -95,10 +95,10 @@ def solve(
             raise ValueError(f"{name} must be positive, got {value!r}")
     if degree < 1:
         raise ValueError(f"degree must be at least 1, got {degree}")
-    if initial.dimension > 2:
+    if initial.dimension > 3:
         raise ValueError(
-            f"initial center has {initial.dimension} coordinates; only one or two parameters are "
-            "possible yet"
+            f"initial center has {initial.dimension} coordinates; one to three "
+            "parameters are possible"
         )
     if domain is None:
         if isinstance(potential, ufl.core.expr.Expr):

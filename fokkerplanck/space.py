@@ -10,7 +10,9 @@ import numpy.typing as npt
 import ufl
 from dolfinx import fem, la
 
+from fokkerplanck.cellmap import CellMap
 from fokkerplanck.mesh import Domain
+from fokkerplanck.tensor import TensorElement
 
 Array = npt.NDArray[np.float64]
 
@@ -23,17 +25,20 @@ class Geometry:
     jacobians: Array  #: derivatives of the map, ``jacobians[c, q, i, a] = ∂x_i/∂X_a``
     determinants: Array  #: absolute value of the Jacobian determinant
 
+    @cached_property
+    def inverses(self) -> Array:
+        """Inverse Jacobians ``∂X_a/∂x_i``, shape (C, q, m, m)."""
+        return np.linalg.inv(self.jacobians)
+
 
 def geometry_at(domain: Domain, reference: Array) -> Geometry:
     """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
-    mesh = domain.mesh
-    m = domain.dimension
-    cells = mesh.geometry.dofmaps[0][: domain.num_owned_cells]
-    nodes = mesh.geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
-    element = mesh.ufl_domain().ufl_coordinate_element()._sub_element
-    table = element.tabulate(1, reference)
-    points = np.einsum("qn,cni->cqi", table[0], nodes)
-    jacobians = np.einsum("aqn,cni->cqia", table[1:], nodes, optimize=True)
+    cell_map = CellMap(domain)
+    points = np.einsum(
+        "qn,cni->cqi", cell_map.element.table(reference), cell_map.nodes, optimize=True
+    )
+    slopes = cell_map.element.slopes(reference)
+    jacobians = np.einsum("aqn,cni->cqia", slopes, cell_map.nodes, optimize=True)
     return Geometry(points, jacobians, np.abs(np.linalg.det(jacobians)))
 
 
@@ -57,6 +62,11 @@ class Space:
         return fem.functionspace(
             self.domain.mesh, basix.ufl.element("Lagrange", cell, self.degree, variant)
         )
+
+    @cached_property
+    def element(self) -> TensorElement:
+        """The basis functions on the reference cell."""
+        return TensorElement(self.degree, self.domain.dimension)
 
     @property
     def quadrature_degree(self) -> int:
@@ -123,12 +133,17 @@ class Space:
 
     def table(self, reference: Array) -> Array:
         """Basis functions at reference points of shape (q, m), shape (q, num_basis)."""
-        return self.functions.element.basix_element.tabulate(0, reference)[0][:, :, 0]
+        return self.element.table(reference)
 
     @cached_property
     def basis(self) -> Array:
         """Basis functions at the Gauss points, shape (q, num_basis)."""
         return self.table(self.rule[0])
+
+    @cached_property
+    def slopes(self) -> Array:
+        """Derivatives of the basis functions at the Gauss points, shape (m, q, num_basis)."""
+        return self.element.slopes(self.rule[0])
 
     def gauss_interpolation(self, reference: Array) -> Array:
         """Matrix (P, q) from values at the Gauss points to those at reference points (P, m)."""

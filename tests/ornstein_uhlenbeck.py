@@ -51,7 +51,12 @@ class OrnsteinUhlenbeck:
         start = self.initial(center + np.outer(radii, np.eye(m)[0]))
         # The exponents of the kernel's angular average, scaled by exp(-(offset - shrunk)²/2v).
         product = np.outer(offset, shrunk) / variance
-        angular = 1 + np.exp(-2 * product) if m == 1 else 2 * np.pi * radii * ive(0, product)
+        # e^{-x} times the average of e^{x cos} over the sphere of radius `radii`, times its area.
+        angular = {
+            1: lambda x: 1 + np.exp(-2 * x),
+            2: lambda x: 2 * np.pi * radii * ive(0, x),
+            3: lambda x: 4 * np.pi * radii**2 * -np.expm1(-2 * x) / np.maximum(2 * x, 1e-300),
+        }[m](product)
         gap = (offset[:, None] - shrunk) ** 2 / (2 * variance)
         kernel = np.exp(-gap) / (2 * np.pi * variance) ** (m / 2)
         return (angular * kernel) @ (start * weights * self.initial.radius)

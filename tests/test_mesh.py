@@ -1,15 +1,20 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ufl
+from dolfinx import fem
 from mpi4py import MPI
 
 from fokkerplanck.annuli import Annuli
+from fokkerplanck.cubedsphere import CubedSphere
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.space import Space, geometry_at
 
 MESHES = Path(__file__).parents[1] / "meshes"
 DISK = Recipe("disk", Annuli(1.0, 2), 5.0, breaks=(1.5, 3.0))
+BALL = Recipe("ball", Annuli(1.0, 1), 2.5, sizes=((0.0, 1.0),), sectors=8, geometry_degree=8)
 INTERVAL = Recipe("interval", Annuli(0.5, 3), 4.5, breaks=(1.3,), points=(0.2, -7.0))
 
 
@@ -34,6 +39,45 @@ def test_area_of_the_disk(degree):
     np.testing.assert_allclose(region_volumes(space_of(recipe)), expected, rtol=3e-14)
 
 
+@pytest.mark.parametrize(("sectors", "degree"), [(8, 8), (12, 8), (16, 6)])
+def test_volume_of_the_ball_and_its_regions(sectors, degree):
+    recipe = dataclasses.replace(BALL, sectors=sectors, geometry_degree=degree)
+    expected = 4 / 3 * np.pi * np.diff(np.array([0.0, 1.0, 2.0, 2.5]) ** 3)
+    np.testing.assert_allclose(region_volumes(space_of(recipe)), expected, rtol=1e-12)
+
+
+def test_area_of_the_boundary_of_the_ball(comm):
+    mesh = BALL.build(comm).mesh
+    ds = ufl.Measure("ds", mesh, metadata={"quadrature_degree": 22})
+    area = fem.assemble_scalar(fem.form(fem.Constant(mesh, 1.0) * ds))
+    assert comm.allreduce(area) == pytest.approx(4 * np.pi * 2.5**2, rel=1e-12)
+
+
+def test_every_rank_makes_its_share_of_the_ball(comm, monkeypatch):
+    sphere, made = BALL.cubed_sphere, {}
+    for name in ("nodes", "cells"):
+        original = getattr(CubedSphere, name)
+
+        def spy(self, numbers, *args, name=name, original=original):
+            made[name] = comm.allgather(len(numbers))
+            return original(self, numbers, *args)
+
+        monkeypatch.setattr(CubedSphere, name, spy)
+    BALL.build(comm)
+    for name, total in (("nodes", sphere.num_nodes), ("cells", sphere.num_cells)):
+        assert sum(made[name]) == total
+        assert max(made[name]) <= total / comm.size + 1
+
+
+def test_numbers_of_nodes_on_the_surface_of_the_cube():
+    sphere = CubedSphere(0.4, np.array([1.0, 2.0]), np.array([0.0, 1.0]), 2, 3)
+    numbers = np.arange(6 * 6**2 + 2)
+    places = sphere._surface_place(numbers)
+    np.testing.assert_array_equal(sphere._surface_number(places), numbers)
+    assert np.all(np.any((places == 0) | (places == 6), axis=1))
+    np.testing.assert_array_equal(np.lexsort(places.T[::-1]), numbers)
+
+
 def test_length_of_the_interval():
     radii = np.array([0.0, 0.5, 1.0, 2.0, 4.0, 4.5])
     np.testing.assert_allclose(region_volumes(space_of(INTERVAL)), 2 * np.diff(radii), rtol=1e-14)
@@ -50,7 +94,7 @@ def test_area_converges_with_twice_the_geometry_degree(degree):
     assert np.log2(errors[0] / errors[1]) > 2 * degree - 0.2
 
 
-@pytest.mark.parametrize("recipe", [DISK, INTERVAL], ids=["disk", "interval"])
+@pytest.mark.parametrize("recipe", [DISK, INTERVAL, BALL], ids=["disk", "interval", "ball"])
 def test_no_cell_crosses_a_sphere(recipe):
     domain = recipe.build(MPI.COMM_WORLD)
     line = np.linspace(0.0, 1.0, 9)
@@ -80,7 +124,7 @@ def test_radial_sizes_are_kept():
     assert np.all(space.weights.sum(axis=1) <= 1.05 * allowed)
 
 
-@pytest.mark.parametrize("recipe", [DISK, INTERVAL], ids=["disk", "interval"])
+@pytest.mark.parametrize("recipe", [DISK, INTERVAL, BALL], ids=["disk", "interval", "ball"])
 def test_mesh_is_the_same_on_all_numbers_of_ranks(recipe):
     domain, alone = recipe.build(MPI.COMM_WORLD), recipe.build(MPI.COMM_SELF)
     assert domain.comm.allreduce(domain.num_owned_cells) == alone.num_owned_cells
@@ -92,13 +136,13 @@ def test_mesh_is_the_same_on_all_numbers_of_ranks(recipe):
     np.testing.assert_allclose(ours.jacobians, theirs.jacobians[where], atol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["interval", "disk"])
+@pytest.mark.parametrize("name", ["interval", "disk", "ball"])
 def test_shipped_recipes(name):
     recipe = Recipe.load(MESHES / f"{name}.toml")
     assert recipe.family == name
     assert recipe.annuli == Annuli(1.0, 3)
     np.testing.assert_array_equal(recipe.spheres, [1.0, 2.0, 4.0, 8.0])
-    volume = 16.0 if name == "interval" else np.pi * 64
+    volume = {"interval": 16.0, "disk": np.pi * 64, "ball": 4 / 3 * np.pi * 512}[name]
     np.testing.assert_allclose(region_volumes(space_of(recipe)).sum(), volume, rtol=1e-14)
 
 

@@ -10,7 +10,7 @@ from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.study.messages import StudyError
 from fokkerplanck.study.sections import Matrix
 
-MAX_PARAMETERS: Final = 2  #: meshes exist for the interval and the disk
+MAX_PARAMETERS: Final = 3  #: meshes exist for the interval, the disk and the ball
 
 
 def check_dimension(network: Network) -> None:

@@ -1,0 +1,178 @@
+"""The cubed sphere: hexahedra that fill a ball, numbered by arithmetic alone.
+
+A cube core, layers that blend the cube into the innermost sphere, then shells. All nodes belong to
+one lattice: (i, j, k) in the core, and a level with a place on the cube's surface outside it. So
+any rank computes any part of the cells and nodes without the others.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import basix
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CubedSphere:
+    """Nodes and cells of a ball.
+
+    The cells of a face of the cube are equal in the angles ``π t/4``, -1 <= t <= 1.
+    """
+
+    half: float  #: half side of the cube core
+    radii: Array  #: of the shells' spheres, increasing, the innermost sphere first
+    blends: Array  #: of the layers around the core: from 0, the cube, to 1, the innermost sphere
+    per_edge: int  #: cells along an edge of the cube
+    degree: int  #: of the cells
+
+    @cached_property
+    def _ticks(self) -> Array:
+        """Gauss–Lobatto–Legendre points on (0, 1), increasing, shape (degree + 1,)."""
+        variant = basix.LagrangeVariant.gll_warped
+        interval = basix.CellType.interval
+        element = basix.create_element(basix.ElementFamily.P, interval, self.degree, variant)
+        return np.sort(element.points[:, 0])
+
+    @property
+    def _side(self) -> int:
+        """Lattice steps M along an edge of the cube."""
+        return self.per_edge * self.degree
+
+    @property
+    def _num_layers(self) -> int:
+        """Layers of cells around the core, shells included."""
+        return len(self.blends) + len(self.radii) - 2
+
+    @property
+    def _num_core(self) -> int:
+        return (self._side + 1) ** 3
+
+    @property
+    def _num_surface(self) -> int:
+        """Lattice points on the cube's surface."""
+        return 6 * self._side**2 + 2
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the whole mesh."""
+        return self._num_core + self._num_layers * self.degree * self._num_surface
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of the whole mesh."""
+        return self.per_edge**2 * (self.per_edge + 6 * self._num_layers)
+
+    def nodes(self, numbers: Indices) -> Array:
+        """Coordinates, shape (P, 3), of the nodes with these numbers."""
+        points = np.empty((len(numbers), 3))
+        core = numbers < self._num_core
+        place = np.stack(np.unravel_index(numbers[core], (self._side + 1,) * 3), axis=1)
+        points[core] = self.half * self._along(place)
+        level, surface = np.divmod(numbers[~core] - self._num_core, self._num_surface)
+        along = self._along(self._surface_place(surface))
+        slopes = np.tan(np.pi / 4 * along)
+        unit = slopes / np.linalg.norm(slopes, axis=1, keepdims=True)
+        blend, radius = self._layer_ends(level + 1)
+        cube = self.half * along
+        points[~core] = (1.0 - blend) * cube + blend * radius * unit
+        return points
+
+    def cells(self, numbers: Indices, reference: Array) -> Indices:
+        """Node numbers of the cells with these numbers, shape (C, n).
+
+        Args:
+            numbers: shape (C,).
+            reference: the cell's nodes in the unit cube, shape (n, 3).
+        """
+        local = np.abs(reference[..., None] - self._ticks).argmin(axis=2)
+        inner = numbers[numbers < self.per_edge**3]
+        corner = self.degree * np.stack(np.unravel_index(inner, (self.per_edge,) * 3), axis=1)
+        core = self._core_number(corner[:, None] + local)
+        outer = numbers[numbers >= self.per_edge**3] - self.per_edge**3
+        layer, face, a, b = np.unravel_index(
+            outer, (self._num_layers, 6, self.per_edge, self.per_edge)
+        )
+        level = (self.degree * layer)[:, None] + local[:, 0]
+        first = (self.degree * a)[:, None] + local[:, 1]
+        second = (self.degree * b)[:, None] + local[:, 2]
+        place = self._face_place(face[:, None], first, second)
+        shell = self._num_core + (level - 1) * self._num_surface + self._surface_number(place)
+        return np.concatenate([core, np.where(level > 0, shell, self._core_number(place))])
+
+    def _along(self, place: Indices) -> Array:
+        """Coordinates -1 <= t <= 1 of lattice indices 0..M, same shape."""
+        cell, tick = np.divmod(place, self.degree)
+        return 2.0 * (cell + self._ticks[tick]) / self.per_edge - 1.0
+
+    def _layer_ends(self, level: Indices) -> tuple[Array, Array]:
+        """Blend between cube and sphere, and radius, of levels; shapes (P, 1)."""
+        layer, tick = np.divmod(level - 1, self.degree)
+        fraction = self._ticks[tick + 1]
+        blends = np.concatenate([self.blends, np.ones(len(self.radii) - 1)])
+        radii = np.concatenate([np.full(len(self.blends) - 1, self.radii[0]), self.radii])
+        return tuple(
+            (ends[layer] + fraction * (ends[layer + 1] - ends[layer]))[:, None]
+            for ends in (blends, radii)
+        )
+
+    def _core_number(self, place: Indices) -> Indices:
+        """Numbers of lattice points (..., 3) of the core."""
+        i, j, k = np.moveaxis(place, -1, 0)
+        return (i * (self._side + 1) + j) * (self._side + 1) + k
+
+    @staticmethod
+    def _turned(face: Indices, normal: Indices, first: Indices, second: Indices) -> Indices:
+        """Lattice points (..., 3) from coordinates along the normal and in the face."""
+        axis = face // 2
+        shape = np.broadcast_shapes(face.shape, first.shape)
+        place = np.empty((*shape, 3), dtype=np.int64)
+        for shift, values in enumerate((normal, first, second)):
+            np.put_along_axis(
+                place,
+                np.broadcast_to((axis + shift) % 3, shape)[..., None],
+                np.broadcast_to(values, shape)[..., None],
+                axis=-1,
+            )
+        return place
+
+    def _face_place(self, face: Indices, first: Indices, second: Indices) -> Indices:
+        """Lattice points on faces 0..5: low and high end of each axis in turn.
+
+        On low ends the first coordinate runs backwards, so that all cells have one orientation.
+        """
+        high = face % 2 == 1
+        return self._turned(
+            face, np.where(high, self._side, 0), np.where(high, first, self._side - first), second
+        )
+
+    def _surface_number(self, place: Indices) -> Indices:
+        """Ranks of lattice points (..., 3) among those on the surface, by i, then j, then k.
+
+        The planes i = 0 and i = M are full; between them each plane is the rim of a square.
+        """
+        M = self._side
+        i, j, k = np.moveaxis(place, -1, 0)
+        plane, rim = (M + 1) ** 2, 4 * M
+        on_rim = np.select([j == 0, j < M], [k, M + 1 + 2 * (j - 1) + (k == M)], 3 * M - 1 + k)
+        between = plane + (i - 1) * rim + on_rim
+        last = plane + (M - 1) * rim + j * (M + 1) + k
+        return np.select([i == 0, i < M], [j * (M + 1) + k, between], last)
+
+    def _surface_place(self, number: Indices) -> Indices:
+        """Lattice points (P, 3) of ranks on the surface: the inverse of `_surface_number`."""
+        M = self._side
+        plane, rim = (M + 1) ** 2, 4 * M
+        i, on_rim = np.divmod(number - plane, rim)
+        side, end = np.divmod(on_rim - (M + 1), 2)
+        j = np.select([on_rim <= M, on_rim < 3 * M - 1], [0, side + 1], M)
+        k = np.select([on_rim <= M, on_rim < 3 * M - 1], [on_rim, end * M], on_rim - (3 * M - 1))
+        first, last = number < plane, number >= plane + (M - 1) * rim
+        in_plane = np.where(first, number, number - plane - (M - 1) * rim)
+        i = np.select([first, last], [0, M], i + 1)
+        full = first | last
+        j = np.where(full, in_plane // (M + 1), j)
+        return np.stack([i, j, np.where(full, in_plane % (M + 1), k)], axis=1)

@@ -1,0 +1,93 @@
+"""Lagrange elements on intervals, quadrilaterals and hexahedra as products of those on a line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import basix
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+_CELL_TYPES = {
+    1: basix.CellType.interval,
+    2: basix.CellType.quadrilateral,
+    3: basix.CellType.hexahedron,
+}
+
+
+@dataclass(frozen=True)
+class TensorElement:
+    """Lagrange basis functions with Gauss–Lobatto–Legendre nodes, numbered as Basix does."""
+
+    degree: int
+    dimension: int  #: m
+
+    @cached_property
+    def line(self) -> basix.finite_element.FiniteElement:
+        """The element on the unit interval."""
+        return self._create(1)
+
+    @cached_property
+    def points(self) -> Array:
+        """Nodes of the reference cell, shape (num_basis, m)."""
+        return np.asarray(self._create(self.dimension).points)
+
+    @cached_property
+    def order(self) -> Indices:
+        """Which basis function each entry of the C-ordered product (n, ..., n) is."""
+        return np.lexsort(np.round(self.points, 12).T[::-1])
+
+    @cached_property
+    def place(self) -> Indices:
+        """Place of each basis function in the C-ordered product: the inverse of `order`."""
+        return np.argsort(self.order)
+
+    def lines(self, x: Array) -> Array:
+        """Basis functions on the line and their derivatives, by node, at x (P,): (2, P, n)."""
+        by_node = np.argsort(self.line.points[:, 0])
+        return np.asarray(self.line.tabulate(1, x[:, None])[:, :, by_node, 0])
+
+    def table(self, reference: Array) -> Array:
+        """Basis functions at reference points of shape (P, m), shape (P, num_basis)."""
+        return self._product([self.lines(x)[0] for x in reference.T])
+
+    def slopes(self, reference: Array) -> Array:
+        """Derivatives of the basis functions at reference points (P, m), (m, P, num_basis)."""
+        lines = [self.lines(x) for x in reference.T]
+        axes = range(self.dimension)
+        return np.stack([self._product([lines[k][int(k == a)] for k in axes]) for a in axes])
+
+    def _product(self, factors: Sequence[Array]) -> Array:
+        product = reduce(
+            lambda left, right: np.einsum("p...,pj->p...j", left, right), factors
+        ).reshape(len(factors[0]), len(self.place))
+        return product[:, self.place]
+
+    def _create(self, dimension: int) -> basix.finite_element.FiniteElement:
+        return basix.create_element(
+            basix.ElementFamily.P,
+            _CELL_TYPES[dimension],
+            self.degree,
+            basix.LagrangeVariant.gll_warped,
+        )
+
+
+def contract(tables: Sequence[Array], values: Array) -> Array:
+    """Apply one matrix per axis to tensors, each tensor with matrices of its own.
+
+    Args:
+        tables: m matrices of shape (B, a_k, b_k).
+        values: shape (B, b_1, ..., b_m, r).
+
+    Returns:
+        Shape (B, a_1, ..., a_m, r).
+    """
+    count, rest = len(values), values.shape[-1]
+    done, lead = values, 1
+    for table in tables:
+        done = np.matmul(table[:, None], done.reshape(count, lead, table.shape[2], -1))
+        lead *= table.shape[1]
+    return done.reshape(count, *[table.shape[1] for table in tables], rest)

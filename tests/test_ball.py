@@ -1,0 +1,215 @@
+"""Three parameters: spaces, matrices, starts, densities, norms and a study on the ball."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from dolfinx import fem
+from ornstein_uhlenbeck import OrnsteinUhlenbeck
+from scipy.stats import kstest
+
+import fokkerplanck as fp
+from fokkerplanck import ladder
+from fokkerplanck.angular import cells_per_edge, directions_on_sphere
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.cholesky import Resolvent
+from fokkerplanck.export import vtk_nodes
+from fokkerplanck.initial import Bump, Gaussian, Uniform
+from fokkerplanck.kinks import volume_integral
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.norms import weighted_l1
+from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.progress import Progress
+from fokkerplanck.space import Space, barycentric_weights
+from fokkerplanck.start import initial_load
+from fokkerplanck.tensor import TensorElement
+
+RECIPE = Recipe("ball", Annuli(1.0, 1), 2.5, sizes=((0.0, 1.5),), sectors=8, geometry_degree=4)
+OU = OrnsteinUhlenbeck(0.5, Gaussian((0.3, -0.2, 0.1), 0.4))
+
+
+@pytest.fixture(scope="module")
+def density():
+    """The Ornstein-Uhlenbeck density at T = 1."""
+    recipe = Recipe("ball", Annuli(1.0, 2), 6.0, sizes=((0.0, 1.2),), sectors=8, geometry_degree=8)
+    domain = recipe.build(fp.solver.MPI.COMM_WORLD)
+    return fp.solve(OU.potential, OU.initial, domain=domain, degree=5).density(1.0)
+
+
+# -- elements
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_tensor_element_is_basix_element(dimension):
+    element = TensorElement(4, dimension)
+    points = np.random.default_rng(1).random((7, dimension))
+    expected = element._create(dimension).tabulate(1, points)[..., 0]
+    np.testing.assert_allclose(element.table(points), expected[0], atol=1e-13)
+    np.testing.assert_allclose(element.slopes(points), expected[1:], atol=1e-12)
+
+
+@pytest.mark.parametrize("family", ["interval", "disk", "ball"])
+def test_element_matrices_are_the_weak_forms(family, comm):
+    recipe = dataclasses.replace(RECIPE, family=family)
+    space = Space(recipe.build(comm), 3, 5)
+    potential = np.sin(space.points.sum(axis=2))
+    operator = GibbsOperator(space, potential, 0.7)
+    u = np.random.default_rng(0).standard_normal(space.num_owned)
+    expected = multiply(operator.mass, u) + multiply(operator.stiffness, u) / 4.0
+    matrices = operator.element_matrices(slice(None), 4.0)
+    local = np.einsum("cij,cj->ci", matrices, space.with_ghosts(u)[space.dofs])
+    np.testing.assert_allclose(space.assemble(local), expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(operator.apply_mass(u), multiply(operator.mass, u), atol=1e-13)
+    solution = Resolvent(operator, 4.0).solve(expected)
+    np.testing.assert_allclose(solution, u, rtol=1e-9, atol=1e-10)
+
+
+# -- start
+
+
+@pytest.mark.parametrize(
+    "initial", [Bump((0.0,) * 3, 1.0), Uniform((0.0,) * 3, 1.0), Gaussian((0.2, 0.1, 0.0), 0.15)]
+)
+def test_load_has_the_moments_of_the_density(initial, comm):
+    space = Space(dataclasses.replace(RECIPE, geometry_degree=8).build(comm), 8, 9)
+    load = initial_load(space, initial)
+    center = fem.Function(space.functions)
+    center.interpolate(lambda x: x[0] + 2 * x[1])
+    own = center.x.array[: space.num_owned]
+    assert comm.allreduce(load.sum()) == pytest.approx(1.0, abs=1e-13)
+    mean = initial.center[0] + 2 * initial.center[1]
+    assert comm.allreduce(load @ own) == pytest.approx(mean, abs=1e-9)
+
+
+# -- kinks
+
+
+def test_volume_integral_of_a_sphere_inside_the_cube():
+    legendre, weights = np.polynomial.legendre.leggauss(7)
+    nodes = 0.5 * (legendre + 1.0)
+    x, y, z = np.meshgrid(nodes, nodes, nodes, indexing="ij")
+    level = (x - 0.5) ** 2 + (y - 0.45) ** 2 + (z - 0.55) ** 2 - 0.1
+    args = (level.reshape(7, -1), np.zeros((7, 49)), 1e-7)
+    value, error = volume_integral(*args, nodes, 0.5 * weights, barycentric_weights(nodes))
+    exact = 0.155 + 8 * math.pi * (0.1 * 0.1**1.5 / 3 - 0.1**2.5 / 5)
+    assert value == pytest.approx(exact, abs=2e-6)
+    assert error < 2e-6
+
+
+def test_norm_of_a_linear_function_on_the_ball(comm):
+    space = Space(dataclasses.replace(RECIPE, geometry_degree=8).build(comm), 8, 9)
+    function = fem.Function(space.functions)
+    function.interpolate(lambda x: x[0] + 0.3 * x[1])
+    own = function.x.array[: space.num_owned].copy()
+    norm = weighted_l1(space, np.zeros(space.points.shape[:2]), own)
+    radii = np.array([0.0, 1.0, 2.0, 2.5])
+    # The mean of |x·v| over the unit sphere is |v|/2.
+    exact = math.hypot(1.0, 0.3) / 2 * math.pi * np.diff(radii**4)
+    np.testing.assert_allclose(norm.values, exact, rtol=1e-6)
+
+
+# -- resolution
+
+
+def test_directions_are_spread_evenly():
+    unit = directions_on_sphere(144)
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1.0)
+    np.testing.assert_allclose(unit.T @ unit / 144, np.eye(3) / 3, atol=2e-3)
+
+
+def test_rough_functions_get_more_cells():
+    def cells(frequency):
+        def function(points):
+            return np.sin(frequency * points[:, 0])
+
+        return cells_per_edge(function, np.array([1.0, 2.0]), 3, 8.0, 1.0)
+
+    assert (cells(0.5), cells(9.0), cells(15.0)) == (2, 3, 4)
+
+
+# -- densities
+
+
+def test_density_is_the_exact_one(density):
+    points = np.random.default_rng(3).normal(size=(50, 3))
+    exact = OU(points, 1.0)
+    np.testing.assert_allclose(density(points), exact, rtol=2e-5)
+    np.testing.assert_allclose(density.mean, OU.mean(1.0), atol=1e-7)
+    variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
+    np.testing.assert_allclose(density.covariance, variance * np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(density.mass, 1.0, rtol=1e-13)
+    assert density.moment((1, 1, 0)) == pytest.approx(np.prod(OU.mean(1.0)[:2]), abs=1e-6)
+
+
+def test_current_on_the_ball(density):
+    points = np.array([[0.4, 0.1, -0.3], [1.0, -1.2, 0.5]])
+    variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
+    slope = -(points - OU.mean(1.0)) / variance
+    exact = -OU(points, 1.0)[:, None] * (slope + points)
+    np.testing.assert_allclose(density.current(points), exact, atol=2e-6)
+
+
+@pytest.mark.parametrize("axes", [0, 2, (0, 1), (2, 0)])
+def test_marginals_onto_one_and_two_axes(density, axes):
+    kept = [axes] if isinstance(axes, int) else list(axes)
+    grid = np.array([[0.0, 0.5], [-1.1, 0.2], [0.7, -1.3]])[:, : len(kept)]
+    offset = grid - OU.mean(1.0)[kept]
+    variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
+    exact = np.exp(-np.sum(offset**2, axis=1) / (2 * variance))
+    exact /= (2 * math.pi * variance) ** (len(kept) / 2)
+    np.testing.assert_allclose(density.marginal(axes, grid.squeeze()), exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("axes", [3, (0, 0), ()])
+def test_marginal_refuses_axes(density, axes):
+    with pytest.raises(ValueError, match="marginal axis must lie in"):
+        density.marginal(axes, np.zeros(2))
+
+
+def test_samples_follow_the_marginal(density):
+    samples = density.sample(1000, seed=2)
+    variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
+    normal = (samples - OU.mean(1.0)) / math.sqrt(variance)
+    assert all(kstest(column, "norm").pvalue > 1e-3 for column in normal.T)
+
+
+def test_vtk_nodes_of_a_hexahedron_are_a_lattice():
+    nodes = np.rint(4 * vtk_nodes(3, 4)).astype(int)
+    assert len(np.unique(nodes, axis=0)) == 125
+    corners = [[0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0], [0, 0, 4], [4, 0, 4]]
+    np.testing.assert_array_equal(nodes[:6], corners)
+    # The first inner node of the edges 0-1, 4-5, 0-4 and 2-6, and of the face x = 0.
+    for number, place in ((8, [1, 0, 0]), (20, [1, 0, 4]), (32, [0, 0, 1]), (38, [4, 4, 1])):
+        np.testing.assert_array_equal(nodes[number], place)
+    np.testing.assert_array_equal(nodes[44], [0, 1, 1])
+
+
+# -- a study
+
+
+def _study(dimension, depths):
+    """A study whose network has two parameters, and whose start is a normal density."""
+    return fp.Study.from_dict(
+        {
+            "network": {"field": ["0.2*theta[0]*tanh(theta[1]*x[0])"], "parameters": dimension},
+            "data": {"inputs": [[0.3], [-0.2]], "targets": [[0.4], [0.1]]},
+            "cap": {"kind": "none"},
+            "initial": {"kind": "gaussian", "radius": 0.4, "center": [0.3, 0.2, 0.0][:dimension]},
+            "annuli": {"radius": 1.0, "count": 1},
+            "depths": {"values": depths, "limit": False},
+            "accuracy": {"relative": 0.5 if dimension == 3 else 1e-4},
+        }
+    )
+
+
+def test_study_with_an_idle_third_parameter_is_one_with_two(comm, monkeypatch):
+    monkeypatch.setattr(ladder, "BALL_RESOLUTIONS", ((5, 1.0),))
+    three, two = (fp.run(_study(m, [2]), comm, Progress()) for m in (3, 2))
+    # The third parameter is an Ornstein-Uhlenbeck process of its own.
+    variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
+    factors = {"density_l1": (1.0 - variance / 4.0) ** -0.5, "mean": 1.0, "risk": 1.0}
+    for quantity, factor in factors.items():
+        number, exact = three.curve(quantity)[2], factor * two.curve(quantity)[2].value
+        assert number.value == pytest.approx(exact, rel=2e-3)
+        assert abs(number.value - exact) <= number.uncertainty + 1e-4 * exact
