@@ -33,7 +33,7 @@ BALL_FACTOR = 2.0
 MAX_HALVINGS = 4
 
 #: Share of the accuracy that the angular resolution may spend.
-_ANGULAR_SHARE = 100.0
+_ANGULAR_SHARE = 0.1
 
 #: Share of the accuracy to which the integrand of (C) must have fallen at the boundary.
 _OUTER_SHARE = 3e-3
