@@ -203,6 +203,7 @@ def _study(dimension, depths):
     )
 
 
+@pytest.mark.slow
 def test_study_with_an_idle_third_parameter_is_one_with_two(comm, monkeypatch):
     monkeypatch.setattr(ladder, "BALL_RESOLUTIONS", ((5, 1.0),))
     three, two = (fp.run(_study(m, [2]), comm, Progress()) for m in (3, 2))
