@@ -23,6 +23,9 @@ Array = npt.NDArray[np.float64]
 #: Resolutions in turn: degree of the elements and refinement of the mesh.
 RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
+#: Accuracies from which on the first, the second and the third of them would be in vain.
+_RUNG_BOUNDS = (3e-5, 3e-7, 3e-8)
+
 #: The same for the ball.
 BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0))
 
@@ -61,7 +64,7 @@ class Ladder:
             study.penalty, study.penalty.gamma, self._around, study.tolerance
         )
         rungs = BALL_RESOLUTIONS if study.network.num_parameters == 3 else RESOLUTIONS
-        self._rungs = list(rungs[_first_rung(study.tolerance) :])
+        self._rungs = list(rungs[min(_first_rung(study.tolerance), len(rungs) - 1) :])
         self._lowest = self._rungs[0][0] - 2
 
     def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
@@ -151,7 +154,7 @@ class Ladder:
 
 def _first_rung(tolerance: float) -> int:
     """Index of the resolution to begin with: higher degrees pay where more digits are asked."""
-    return 0 if tolerance > 3e-5 else 1 if tolerance > 3e-7 else 2
+    return sum(tolerance <= bound for bound in _RUNG_BOUNDS)
 
 
 @contextmanager
