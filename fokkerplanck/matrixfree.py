@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import la
 
-from fokkerplanck.space import Space
+from fokkerplanck.space import Space, barycentric_weights, lagrange_basis
 from fokkerplanck.sumkernels import LANES, apply_drift, apply_gibbs
 
 Array = npt.NDArray[np.float64]
@@ -40,30 +40,35 @@ class MatrixFree:
             )
 
     @cached_property
+    def nodes(self) -> Array:
+        """Nodes of the basis along one axis, increasing, shape (n,)."""
+        variant = basix.LagrangeVariant.gll_warped
+        family, cell = basix.ElementFamily.P, basix.CellType.interval
+        element = basix.create_element(family, cell, self.space.degree, variant)
+        return np.sort(element.points[:, 0])
+
+    @cached_property
     def _line(self) -> tuple[Array, Array]:
-        """The basis on an interval and its derivative at the Gauss points, shape (q, n) each."""
-        element = basix.create_element(
-            basix.ElementFamily.P,
-            basix.CellType.interval,
-            self.space.degree,
-            basix.LagrangeVariant.gll_warped,
-        )
-        order = np.argsort(element.points[:, 0])
-        table = element.tabulate(1, self.space.tensor_rule[1][:, None])[..., 0]
-        return table[0][:, order], table[1][:, order]
+        """The basis along one axis and its derivative at the Gauss points, shape (q, n) each."""
+        nodes, points = self.nodes, self.space.tensor_rule[1]
+        basis = lagrange_basis(points, nodes, barycentric_weights(nodes))
+        return basis, collocation(points) @ basis
 
     @cached_property
     def _matrices(self) -> tuple[tuple[Array, Array], ...]:
         """Halves of the matrices along one axis, as the kernels take them."""
-        basis, derivative = self._line[0], _collocation(self.space.tensor_rule[1])
-        return _halves(basis), _halves(basis.T), _halves(derivative), _halves(derivative.T)
+        basis, derivative = self._line[0], collocation(self.space.tensor_rule[1])
+        return halves(basis), halves(basis.T), halves(derivative), halves(derivative.T)
 
     @cached_property
-    def _dofs(self) -> npt.NDArray[np.int32]:
-        """Degrees of freedom, shape (batches, N * LANES); missing cells repeat the first dof."""
+    def dofs(self) -> npt.NDArray[np.int32]:
+        """Degrees of freedom, shape (batches, N * LANES); the last cell is repeated to the end."""
         points = self.space.functions.element.basix_element.points
         order = np.lexsort(np.round(points, 12).T[::-1])
-        return _batches(self.space.dofs[:, order][..., None])[:, 0]
+        dofs = self.space.dofs[:, order]
+        missing = -len(dofs) % LANES
+        padded = np.concatenate([dofs, np.repeat(dofs[-1:], missing, axis=0)])
+        return _batches(padded[..., None])[:, 0]
 
     @cached_property
     def _factors(self) -> Array:
@@ -81,11 +86,9 @@ class MatrixFree:
             values[begin // LANES :][: len(packed)] = packed
         return values
 
-    @cached_property
-    def _vectors(self) -> tuple[la.Vector, la.Vector]:
-        """Two vectors with ghosts."""
-        index_map = self.space.functions.dofmap.index_map
-        return la.vector(index_map), la.vector(index_map)
+    def vector(self) -> la.Vector:
+        """A zero vector with ghosts."""
+        return la.vector(self.space.functions.dofmap.index_map)
 
     @cached_property
     def _arguments(self) -> tuple[object, ...]:
@@ -97,13 +100,13 @@ class MatrixFree:
     @property
     def num_bytes(self) -> int:
         """Memory of this rank's factors and indices, in bytes."""
-        return int(self._factors.nbytes + self._dofs.nbytes)
+        return int(self._factors.nbytes + self.dofs.nbytes)
 
     def apply(self, owned: Array, mass: float = 1.0, stiffness: float = 0.0) -> Array:
         """``(mass M + stiffness K) u`` on owned coefficients. Collective."""
         source, result = self._load(owned)
         apply_gibbs(
-            self._dofs, self._factors, mass, stiffness, source, result.array, *self._arguments
+            self.dofs, self._factors, mass, stiffness, source, result.array, *self._arguments
         )
         return self._owned(result)
 
@@ -114,7 +117,7 @@ class MatrixFree:
         inner = np.linalg.solve(space.geometry.jacobians, drift[..., None])[..., 0]
         factors = _batches((inner * (space.weights * self.gibbs)[..., None])[:, order])
         source, result = self._load(owned)
-        apply_drift(self._dofs, factors, source, result.array, *self._arguments)
+        apply_drift(self.dofs, factors, source, result.array, *self._arguments)
         return self._owned(result)
 
     def diagonal(self, mass: float = 1.0, stiffness: float = 0.0) -> Array:
@@ -122,25 +125,23 @@ class MatrixFree:
         m = self.space.domain.dimension
         n, q = self._line[0].T.shape
         basis, derivative = self._line
-        factors = self._factors.reshape(len(self._dofs), -1, *(q,) * m, LANES)
+        factors = self._factors.reshape(len(self.dofs), -1, *(q,) * m, LANES)
         tables = {0: basis**2, 1: basis * derivative, 2: derivative**2}
         total = mass * _contract(factors[:, 0], [tables[0]] * m)
         for k, (i, j) in enumerate(np.transpose(np.triu_indices(m))):
             counts = np.bincount([i, j], minlength=m)
             part = _contract(factors[:, 1 + k], [tables[int(count)] for count in counts])
             total += (1.0 + (i != j)) * stiffness * part
-        result = self._vectors[1]
-        result.array[:] = 0.0
-        np.add.at(result.array, self._dofs, total.reshape(len(total), n**m * LANES))
+        result = self.vector()
+        np.add.at(result.array, self.dofs, total.reshape(len(total), n**m * LANES))
         return self._owned(result)
 
     def _load(self, owned: Array) -> tuple[Array, la.Vector]:
         """Local coefficients with ghosts, and a zero vector for the result. Collective."""
-        source, result = self._vectors
+        source = self.vector()
         source.array[: len(owned)] = owned
         source.scatter_forward()
-        result.array[:] = 0.0
-        return source.array, result
+        return source.array, self.vector()
 
     def _owned(self, result: la.Vector) -> Array:
         """Owned entries, with what other ranks have added to them. Collective."""
@@ -158,7 +159,7 @@ def _batches[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
     return np.ascontiguousarray(lanes).reshape(count, k, points * LANES)
 
 
-def _halves(matrix: Array) -> tuple[Array, Array]:
+def halves(matrix: Array) -> tuple[Array, Array]:
     """Even and odd half of a matrix that keeps or swaps parity."""
     rows, columns = matrix.shape
     half = columns // 2
@@ -167,7 +168,7 @@ def _halves(matrix: Array) -> tuple[Array, Array]:
     return even.copy(), (0.5 * (upper - upper[:, ::-1]))[:, :half].copy()
 
 
-def _collocation(nodes: Array) -> Array:
+def collocation(nodes: Array) -> Array:
     """Derivative at the nodes of the polynomial through values at the nodes, shape (q, q)."""
     gaps = nodes[:, None] - nodes
     np.fill_diagonal(gaps, 1.0)

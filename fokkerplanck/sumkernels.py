@@ -22,7 +22,7 @@ _COMPILED = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"},
 
 
 @njit(**_COMPILED)
-def _along(x, y, halves, rows, columns, sign, before, after, add, even, odd):
+def _along(x, y, halves, rows, columns, sign, before, after):
     """Apply a matrix along one axis of x, of shape ``(before, columns, after, LANES)``, to y.
 
     Args:
@@ -34,13 +34,12 @@ def _along(x, y, halves, rows, columns, sign, before, after, add, even, odd):
         sign: 1 where the matrix keeps parity, -1 where it swaps it.
         before: entries of the axes before.
         after: entries of the axes after.
-        add: whether to add to y.
-        even: work, at least (columns + 1)/2 * LANES entries.
-        odd: work, the same.
     """
     num_rows, num_columns = len(rows), len(columns)
     half, middle = num_columns // 2, (num_columns + 1) // 2
     stride = after * LANES
+    # new here, so that the compiler sees that they overlap with nothing
+    even, odd = np.empty(middle * LANES), np.empty(middle * LANES)
     for i in range(before):
         for j in range(after):
             s = i * num_columns * stride + j * LANES
@@ -53,7 +52,7 @@ def _along(x, y, halves, rows, columns, sign, before, after, add, even, odd):
             if num_columns % 2:
                 for k in range(LANES):
                     even[half * LANES + k] = x[s + half * stride + k]
-            for b in range((num_rows + 1) // 2):
+            for b in range(num_rows // 2):
                 first, last = t + b * stride, t + (num_rows - 1 - b) * stride
                 for k in range(LANES):
                     symmetric, skew = 0.0, 0.0
@@ -61,49 +60,51 @@ def _along(x, y, halves, rows, columns, sign, before, after, add, even, odd):
                         symmetric += halves[0][b, a] * even[a * LANES + k]
                     for a in range(half):
                         skew += halves[1][b, a] * odd[a * LANES + k]
-                    if add:
-                        y[first + k] += symmetric + skew
-                        if first != last:
-                            y[last + k] += sign * (symmetric - skew)
-                    else:
-                        y[first + k] = symmetric + skew
-                        if first != last:
-                            y[last + k] = sign * (symmetric - skew)
+                    y[first + k] = symmetric + skew
+                    y[last + k] = sign * (symmetric - skew)
+            if num_rows % 2:
+                b = num_rows // 2
+                for k in range(LANES):
+                    total = 0.0
+                    for a in range(middle):
+                        total += halves[0][b, a] * even[a * LANES + k]
+                    for a in range(half):
+                        total += halves[1][b, a] * odd[a * LANES + k]
+                    y[t + b * stride + k] = total
 
 
 @njit(**_COMPILED)
-def _along_all(x, y, halves, rows, columns, dimension, work):
+def _along_all(x, y, halves, rows, columns, dimension):
     """Apply a matrix along all axes; returns the array with the result, and the other one."""
     r, c = len(rows), len(columns)
-    even, odd = work
     if dimension == 2:
-        _along(x, y, halves, rows, columns, 1.0, 1, c, False, even, odd)
-        _along(y, x, halves, rows, columns, 1.0, r, 1, False, even, odd)
+        _along(x, y, halves, rows, columns, 1.0, 1, c)
+        _along(y, x, halves, rows, columns, 1.0, r, 1)
         return x, y
-    _along(x, y, halves, rows, columns, 1.0, 1, c * c, False, even, odd)
-    _along(y, x, halves, rows, columns, 1.0, r, c, False, even, odd)
-    _along(x, y, halves, rows, columns, 1.0, r * r, 1, False, even, odd)
+    _along(x, y, halves, rows, columns, 1.0, 1, c * c)
+    _along(y, x, halves, rows, columns, 1.0, r, c)
+    _along(x, y, halves, rows, columns, 1.0, r * r, 1)
     return y, x
 
 
 @njit(**_COMPILED)
-def _differentiate(values, gradient, halves, gauss, dimension, work):
+def _differentiate(values, gradient, halves, gauss, dimension):
     """Gradient at the Gauss points, shape (m, Q * LANES), of values there."""
     q = len(gauss)
-    even, odd = work
     for axis in range(dimension):
         before, after = q**axis, q ** (dimension - 1 - axis)
-        _along(values, gradient[axis], halves, gauss, gauss, -1.0, before, after, False, even, odd)
+        _along(values, gradient[axis], halves, gauss, gauss, -1.0, before, after)
 
 
 @njit(**_COMPILED)
-def _differentiate_transposed(flux, values, halves, gauss, dimension, work):
+def _differentiate_transposed(flux, values, spare, halves, gauss, dimension):
     """Add the transpose of the gradient, applied to a flux of shape (m, Q * LANES), to values."""
     q = len(gauss)
-    even, odd = work
     for axis in range(dimension):
         before, after = q**axis, q ** (dimension - 1 - axis)
-        _along(flux[axis], values, halves, gauss, gauss, -1.0, before, after, True, even, odd)
+        _along(flux[axis], spare, halves, gauss, gauss, -1.0, before, after)
+        for k in range(flux.shape[1]):
+            values[k] += spare[k]
 
 
 @njit(**_COMPILED)
@@ -139,16 +140,10 @@ def _scatter(dofs, x, v):
 
 @njit(**_COMPILED)
 def _workspace(nodes, gauss, dimension):
-    """Two arrays of values, one of gradients, and the halves of one line."""
-    largest = max(len(nodes), len(gauss))
-    size = largest**dimension * LANES
-    work = np.empty(largest * LANES), np.empty(largest * LANES)
-    return (
-        np.empty(size),
-        np.empty(size),
-        np.empty((dimension, len(gauss) ** dimension * LANES)),
-        work,
-    )
+    """Two arrays of values and one of gradients."""
+    size = max(len(nodes), len(gauss)) ** dimension * LANES
+    gradient = np.empty((dimension, len(gauss) ** dimension * LANES))
+    return np.empty(size), np.empty(size), gradient
 
 
 @njit(**_COMPILED)
@@ -169,19 +164,19 @@ def apply_gibbs(dofs, factors, a, b, u, v, nodes, gauss, dimension, matrices):
         matrices: halves of: basis at Gauss points, its transpose, derivative, its transpose.
     """
     basis, basis_transposed, derivative, derivative_transposed = matrices
-    x, y, gradient, work = _workspace(nodes, gauss, dimension)
+    x, y, gradient = _workspace(nodes, gauss, dimension)
     for batch in range(len(dofs)):
         _gather(dofs[batch], u, x)
-        x, y = _along_all(x, y, basis, gauss, nodes, dimension, work)
+        x, y = _along_all(x, y, basis, gauss, nodes, dimension)
         if b != 0.0:
-            _differentiate(x, gradient, derivative, gauss, dimension, work)
+            _differentiate(x, gradient, derivative, gauss, dimension)
             _multiply(factors[batch, 1:], b, gradient, dimension)
         weights = factors[batch, 0]
         for k in range(weights.size):
             x[k] *= a * weights[k]
         if b != 0.0:
-            _differentiate_transposed(gradient, x, derivative_transposed, gauss, dimension, work)
-        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension, work)
+            _differentiate_transposed(gradient, x, y, derivative_transposed, gauss, dimension)
+        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension)
         _scatter(dofs[batch], x, v)
 
 
@@ -189,14 +184,35 @@ def apply_gibbs(dofs, factors, a, b, u, v, nodes, gauss, dimension, matrices):
 def apply_drift(dofs, factors, u, v, nodes, gauss, dimension, matrices):
     """Add ``∫ π u b·∇φ_i`` to v; `factors` are ``π w det J J^{-1} b``, (batches, m, Q * LANES)."""
     basis, basis_transposed, _, derivative_transposed = matrices
-    x, y, flux, work = _workspace(nodes, gauss, dimension)
+    x, y, flux = _workspace(nodes, gauss, dimension)
     for batch in range(len(dofs)):
         _gather(dofs[batch], u, x)
-        x, y = _along_all(x, y, basis, gauss, nodes, dimension, work)
+        x, y = _along_all(x, y, basis, gauss, nodes, dimension)
         for axis in range(dimension):
             for k in range(flux.shape[1]):
                 flux[axis, k] = factors[batch, axis, k] * x[k]
         x[:] = 0.0
-        _differentiate_transposed(flux, x, derivative_transposed, gauss, dimension, work)
-        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension, work)
+        _differentiate_transposed(flux, x, y, derivative_transposed, gauss, dimension)
+        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension)
         _scatter(dofs[batch], x, v)
+
+
+@njit(**_COMPILED)
+def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, dimension, halves):
+    """Add to v, cell by cell, a matrix along all axes times the coefficients u of the cell.
+
+    Args:
+        dofs_from: degrees of freedom, shape (batches, N_from * LANES), nodes in tensor order.
+        dofs_to: those of the result, shape (batches, N_to * LANES).
+        u: local coefficients, ghosts too.
+        v: result.
+        nodes_from: tuple as long as there are nodes per direction.
+        nodes_to: the same, of the result.
+        dimension: m, 2 or 3.
+        halves: even and odd half of the matrix.
+    """
+    x, y, _ = _workspace(nodes_from, nodes_to, dimension)
+    for batch in range(len(dofs_from)):
+        _gather(dofs_from[batch], u, x)
+        x, y = _along_all(x, y, halves, nodes_to, nodes_from, dimension)
+        _scatter(dofs_to[batch], x, v)
