@@ -6,7 +6,6 @@ square of that number, in two dimensions once per level of the dissection. The c
 fitted to factors of disks and balls of degree 2 to 8 (`docs/scaling.md`).
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -48,7 +47,11 @@ class LinearSolver(Protocol):
 
 
 def linear_solver(
-    operator: GibbsOperator, shift: float, method: Method = "auto", memory: float | None = None
+    operator: GibbsOperator,
+    shift: float,
+    method: Method = "auto",
+    memory: float | None = None,
+    tolerance: float = 1e-12,
 ) -> LinearSolver:
     """Cholesky factors where they fit into memory, else conjugate gradients. Collective.
 
@@ -57,6 +60,7 @@ def linear_solver(
         shift: s > 0.
         method: "cholesky" or "iterative" force one of them.
         memory: bytes that all ranks together may take; by default part of what is free.
+        tolerance: of the iteration, relative; factors are exact to rounding.
 
     Raises:
         SolverError: there is not enough memory.
@@ -73,12 +77,10 @@ def linear_solver(
             f"{space.num_unknowns} unknowns, {_gigabytes(memory)} may be taken; "
             + _WAYS_OUT[method]
         )
-    makers: dict[str, Callable[[GibbsOperator, float], LinearSolver]] = {
-        "cholesky": Resolvent,
-        "iterative": IterativeResolvent,
-    }
     try:
-        return makers[method](operator, shift)
+        if method == "cholesky":
+            return Resolvent(operator, shift)
+        return IterativeResolvent(operator, shift, tolerance)
     except (MemoryError, PETSc.Error) as error:
         raise SolverError(
             f"the {method} solver failed, probably for want of memory ({error}); "
