@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import basix
 import numpy as np
 import numpy.typing as npt
 from dolfinx import la
@@ -42,14 +41,14 @@ class MatrixFree:
     @cached_property
     def nodes(self) -> Array:
         """Nodes of the basis along one axis, increasing, shape (n,)."""
-        variant = basix.LagrangeVariant.gll_warped
-        family, cell = basix.ElementFamily.P, basix.CellType.interval
-        element = basix.create_element(family, cell, self.space.degree, variant)
-        return np.sort(element.points[:, 0])
+        return np.sort(self.space.element.line.points[:, 0])
 
     @cached_property
     def _line(self) -> tuple[Array, Array]:
-        """The basis along one axis and its derivative at the Gauss points, shape (q, n) each."""
+        """The basis along one axis and its derivative at the Gauss points, shape (q, n) each.
+
+        By barycentric formulas, which are symmetric to rounding, as the kernels assume.
+        """
         nodes, points = self.nodes, self.space.tensor_rule[1]
         basis = lagrange_basis(points, nodes, barycentric_weights(nodes))
         return basis, collocation(points) @ basis
@@ -63,9 +62,7 @@ class MatrixFree:
     @cached_property
     def dofs(self) -> npt.NDArray[np.int32]:
         """Degrees of freedom, shape (batches, N * LANES); the last cell is repeated to the end."""
-        points = self.space.functions.element.basix_element.points
-        order = np.lexsort(np.round(points, 12).T[::-1])
-        dofs = self.space.dofs[:, order]
+        dofs = self.space.dofs[:, self.space.element.order]
         missing = -len(dofs) % LANES
         padded = np.concatenate([dofs, np.repeat(dofs[-1:], missing, axis=0)])
         return _batches(padded[..., None])[:, 0]
