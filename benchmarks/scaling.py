@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before the others
-from fokkerplanck.evolution import Evolution, krylov_evolution
+from fokkerplanck.evolution import Evolution, KrylovSpace
 from fokkerplanck.linearsolver import linear_solver
 from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.norms import regional_sums
@@ -119,15 +119,13 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     evolution = stages.run(
         "krylov",
-        lambda: krylov_evolution(
+        lambda: KrylovSpace(
             lambda u: solver.solve(matrix_free.apply(u)),
             solver.solve(load),
             operator.krylov_weights,
             COMM,
             SHIFT,
-            (HORIZON,),
-            arguments.tolerance,
-        ),
+        ).evolve((HORIZON,), arguments.tolerance),
     )
     errors = stages.run("norms", lambda: relative_errors(operator, evolution))
     return {

@@ -5,7 +5,7 @@ from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.cholesky import Resolvent
-from fokkerplanck.evolution import krylov_evolution
+from fokkerplanck.evolution import KrylovSpace
 from fokkerplanck.initial import Polynomial
 from fokkerplanck.iterative import IterativeResolvent, SolverError
 from fokkerplanck.linearsolver import factor_entries, free_memory, linear_solver
@@ -31,15 +31,14 @@ def test_both_solvers_evolve_the_same_density(operator):
     found = []
     for method in ("cholesky", "iterative"):
         solver = linear_solver(operator, SHIFT, method)
-        evolution = krylov_evolution(
+        krylov = KrylovSpace(
             lambda u, solver=solver: solver.solve(operator.apply_mass(u)),
             solver.solve(load),
             operator.krylov_weights,
             comm,
             SHIFT,
-            (1.0,),
-            1e-8,
         )
+        evolution = krylov.evolve((1.0,), 1e-8)
         found.append(space.evaluate(evolution.coefficients(1.0)))
     difference = np.max(np.abs(found[1] / found[0] - 1.0), initial=0.0)
     assert comm.allreduce(difference, op=MPI.MAX) < 1e-8
