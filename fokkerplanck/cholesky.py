@@ -46,6 +46,11 @@ class Resolvent:
                 complements[cell] = self._condense(cell, matrix)
         self._skeleton = _Skeleton(space, self._inside, self._around, complements)
 
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return "Cholesky factorisation of what couples the cells"
+
     def _condense(self, cell: int, matrix: Array) -> Array:
         """Eliminate the inside of a cell; return the Schur complement on what is around."""
         inside, around = self._inside, self._around

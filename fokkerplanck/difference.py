@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.evolution import Evolution, KrylovSpace
+from fokkerplanck.linearsolver import LinearSolver, linear_solver
 from fokkerplanck.operators import GibbsOperator
 
 Array = npt.NDArray[np.float64]
@@ -30,9 +30,9 @@ class Propagator:
     shift: float  #: s > 0
 
     @cached_property
-    def _resolvent(self) -> Resolvent:
-        """The factored resolvent. Collective at first use."""
-        return Resolvent(self.operator, self.shift)
+    def _resolvent(self) -> LinearSolver:
+        """The resolvent, by factors where they fit into memory. Collective at first use."""
+        return linear_solver(self.operator, self.shift)
 
     def solve(self, load: Array) -> Array:
         """``(M + K/s)^{-1}`` applied to a load vector. Collective."""

@@ -231,8 +231,8 @@ def lagrange_basis(x: Array, nodes: Array, barycentric: Array) -> Array:
     gaps = x[:, None] - nodes
     exact = gaps == 0.0
     terms = barycentric / np.where(exact, 1.0, gaps)
-    basis = terms / terms.sum(axis=1, keepdims=True)
-    return np.where(exact.any(axis=1, keepdims=True), exact.astype(np.float64), basis)
+    terms = np.where(exact.any(axis=1, keepdims=True), exact, terms)
+    return terms / terms.sum(axis=1, keepdims=True)
 
 
 def differentiation_matrix(nodes: Array, barycentric: Array) -> Array:

@@ -251,26 +251,28 @@ def counted(x):
     calls += 1
     return tanh(x)
 functions.tanh = counted
-network, data = Network(("theta[0]*tanh(theta[1]*x[0])",)), DataMeasure([0.5, -1.0], [1.0, 0.0])
-for tolerance in (1e-2, 1e-6, 1e-10):
-    risk = NeuralODERisk(network, data, tolerance, "reverse")
-    for traced in (False, True):
-        if traced:
-            tracemalloc.start()
-        calls = 0
-        with np.errstate(all="ignore"):
-            risk(np.array([[3.0, 2.0]]))
+network = Network(("theta[0]*tanh(theta[1]*x[0])",))
+data = DataMeasure(np.linspace(-1, 1, 64), np.zeros(64))
+for tolerance in (1e-2, 1e-2, 1e-10):  # the first run only loads the kernel
+    calls, risk = 0, NeuralODERisk(network, data, tolerance, "reverse")
+    tracemalloc.start()
+    with np.errstate(all="ignore"):
+        risk(np.array([[3.0, 2.0]]))
     print(calls, tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
 """
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
     )
-    evaluations, peak = np.array([line.split() for line in run.stdout.splitlines()], dtype=int).T
+    evaluations, peak = np.array([line.split() for line in run.stdout.splitlines()], dtype=int)[
+        1:
+    ].T
     with capsys.disabled():
         print(f"\nadjoint: {peak} bytes at the peak for {evaluations} evaluations of tanh")
-    assert evaluations[-1] > 3 * evaluations[0]
-    assert np.ptp(peak) < 0.05 * peak[0]
+    assert evaluations[1] > 3 * evaluations[0]
+    # one state kept per step, of twelve evaluations, would take its eight bytes per sample
+    kept = 8 * (evaluations[1] - evaluations[0]) / 12
+    assert peak[1] - peak[0] < 0.25 * kept
 
 
 @pytest.mark.slow

@@ -1,0 +1,152 @@
+"""A multigrid cycle over polynomial degrees for ``M + K/s``, without matrices but the coarsest.
+
+Degrees are halved on one mesh. Smoothing is a Chebyshev polynomial of the operator scaled by its
+diagonal; nothing in it is a sum over the domain, so every part of it, and the cycle as a whole, is
+accurate relative to the local size of π. The linear elements are left to a Cholesky factorisation.
+"""
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fokkerplanck.cholesky import Resolvent
+from fokkerplanck.matrixfree import MatrixFree
+from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.space import Space
+from fokkerplanck.transfer import Transfer
+
+Array = npt.NDArray[np.float64]
+
+#: Gauss points per direction beyond the degree, on the coarser levels.
+_GAUSS_SURPLUS = 3
+
+#: Applications of the operator in a smoothing step. Long steps pay on stretched cells far out,
+#: where the drift is strong.
+_SMOOTHING = 8
+
+#: The smoother damps eigenvalues between this part of the largest one and the largest one.
+_DAMPED = 0.025
+
+#: Steps of the Lanczos process that estimates the largest eigenvalue, and the margin added.
+_LANCZOS_STEPS, _MARGIN = 12, 1.1
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """``M + K/shift`` at one degree, and its smoother."""
+
+    operator: MatrixFree
+    shift: float
+
+    @cached_property
+    def inverse_diagonal(self) -> Array:
+        """One over the diagonal, owned entries. Collective at first use."""
+        return 1.0 / self.operator.diagonal(1.0, 1.0 / self.shift)
+
+    @cached_property
+    def largest(self) -> float:
+        """Estimate of the largest eigenvalue of the scaled operator. Collective at first use.
+
+        The start has entries of one size in the variables in which the diagonal is 1.
+        """
+        comm = self.operator.space.domain.comm
+        scale = np.sqrt(self.inverse_diagonal)
+        # any start without symmetries will do
+        vector = np.cos(1e3 * np.arange(1.0, len(scale) + 1.0) ** 1.5)
+        vector /= np.sqrt(comm.allreduce(float(vector @ vector)))
+        previous = np.zeros_like(vector)
+        diagonal, side = [], [0.0]
+        for _ in range(min(_LANCZOS_STEPS, self.operator.space.num_unknowns)):
+            image = scale * self.apply(scale * vector) - side[-1] * previous
+            diagonal.append(comm.allreduce(float(image @ vector)))
+            image -= diagonal[-1] * vector
+            side.append(float(np.sqrt(comm.allreduce(float(image @ image)))))
+            previous, vector = vector, image / side[-1]
+        matrix = np.diag(diagonal) + np.diag(side[1:-1], 1) + np.diag(side[1:-1], -1)
+        return float(_MARGIN * np.linalg.eigvalsh(matrix)[-1])
+
+    def apply(self, u: Array) -> Array:
+        """``(M + K/shift) u`` on owned coefficients. Collective."""
+        return self.operator.apply(u, 1.0, 1.0 / self.shift)
+
+    def smooth(self, load: Array, u: Array | None) -> Array:
+        """Improve u by a Chebyshev polynomial in the scaled operator. Collective.
+
+        Args:
+            load: right side, owned entries.
+            u: owned coefficients, or None for zero.
+        """
+        center = 0.5 * (1.0 + _DAMPED) * self.largest
+        radius = 0.5 * (1.0 - _DAMPED) * self.largest
+        residual = load if u is None else load - self.apply(u)
+        step = self.inverse_diagonal * residual / center
+        u = step.copy() if u is None else u + step
+        rho = radius / center
+        for _ in range(_SMOOTHING - 1):
+            rho_next = 1.0 / (2.0 * center / radius - rho)
+            residual = load - self.apply(u)
+            step *= rho_next * rho
+            step += (2.0 * rho_next / radius) * self.inverse_diagonal * residual
+            u += step
+            rho = rho_next
+        return u
+
+
+class Multigrid:
+    """One symmetric V-cycle from zero: an approximation of ``(M + K/shift)^{-1}``."""
+
+    def __init__(self, operator: GibbsOperator, shift: float) -> None:
+        """Set up all levels. Collective."""
+        spaces = [operator.space]
+        while (degree := spaces[-1].degree // 2) > 1:
+            spaces.append(Space(operator.space.domain, degree, degree + _GAUSS_SURPLUS))
+        self.levels = [Level(_on(space, operator), shift) for space in spaces]
+        coarsest = Space(operator.space.domain, 1, 1 + _GAUSS_SURPLUS)
+        self._coarsest = _Coarsest(operator, coarsest, shift)
+        operators = [level.operator for level in self.levels] + [_on(coarsest, operator)]
+        self._transfers = [Transfer(coarse, fine) for fine, coarse in itertools.pairwise(operators)]
+
+    @property
+    def degrees(self) -> tuple[int, ...]:
+        """Degrees of the levels, the finest first."""
+        return (*(level.operator.space.degree for level in self.levels), 1)
+
+    def apply(self, load: Array) -> Array:
+        """The cycle applied to owned entries of a load vector. Collective."""
+        return self._cycle(0, load)
+
+    def _cycle(self, depth: int, load: Array) -> Array:
+        if depth == len(self.levels):
+            return self._coarsest.solve(load)
+        level, transfer = self.levels[depth], self._transfers[depth]
+        u = level.smooth(load, None)
+        residual = transfer.restrict(load - level.apply(u))
+        u += transfer.prolong(self._cycle(depth + 1, residual))
+        return level.smooth(load, u)
+
+
+class _Coarsest:
+    """The Cholesky factorisation at degree 1."""
+
+    def __init__(self, operator: GibbsOperator, space: Space, shift: float) -> None:
+        """Factor. Collective."""
+        table = operator.space.gauss_interpolation(space.rule[0])
+        linear = GibbsOperator(space, operator.potential @ table.T, operator.diffusion)
+        self._resolvent = Resolvent(linear, shift)
+        # The smallest V over its Gauss points differs, and with it the scale of π.
+        self._scale = np.exp((operator.minimum - linear.minimum) / operator.diffusion)
+
+    def solve(self, load: Array) -> Array:
+        """Solve for the owned coefficients. Collective."""
+        return self._resolvent.solve(load / self._scale)
+
+
+def _on(space: Space, operator: GibbsOperator) -> MatrixFree:
+    """The operator on a space of another degree, with π from the polynomial through ``ln π``."""
+    if space is operator.space:
+        return MatrixFree(space, operator.gibbs, operator.diffusion)
+    table = operator.space.gauss_interpolation(space.rule[0])
+    return MatrixFree(space, np.exp(operator.log_gibbs @ table.T), operator.diffusion)

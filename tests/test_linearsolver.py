@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from mpi4py import MPI
+from ornstein_uhlenbeck import OrnsteinUhlenbeck
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.cholesky import Resolvent
+from fokkerplanck.evolution import KrylovSpace
+from fokkerplanck.initial import Polynomial
+from fokkerplanck.iterative import IterativeResolvent, SolverError
+from fokkerplanck.linearsolver import factor_entries, free_memory, linear_solver
+from fokkerplanck.mesh import Recipe
+from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.space import Space
+from fokkerplanck.start import initial_load
+
+DISK = Recipe("disk", Annuli(1.0, 2), 4.0, sizes=((0.0, 0.4),), sectors=16)
+SHIFT = 10.0
+
+
+@pytest.fixture(scope="module")
+def operator():
+    space = Space(DISK.build(MPI.COMM_WORLD), 6, 9)
+    return GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
+
+
+def test_both_solvers_evolve_the_same_density(operator):
+    space, comm = operator.space, operator.space.domain.comm
+    exact = OrnsteinUhlenbeck(1.0, Polynomial((0.0, 0.0), 1.0))
+    load = initial_load(space, exact.initial)
+    found = []
+    for method in ("cholesky", "iterative"):
+        solver = linear_solver(operator, SHIFT, method)
+        krylov = KrylovSpace(
+            lambda u, solver=solver: solver.solve(operator.apply_mass(u)),
+            solver.solve(load),
+            operator.krylov_weights,
+            comm,
+            SHIFT,
+        )
+        evolution = krylov.evolve((1.0,), 1e-8)
+        found.append(space.evaluate(evolution.coefficients(1.0)))
+    difference = np.max(np.abs(found[1] / found[0] - 1.0), initial=0.0)
+    assert comm.allreduce(difference, op=MPI.MAX) < 1e-8
+
+
+def test_memory_decides():
+    recipe = Recipe("ball", Annuli(1.0, 1), 4.0, sizes=((0.0, 0.8),), sectors=8)
+    space = Space(recipe.build(MPI.COMM_WORLD), 4, 6)
+    operator = GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
+    plenty, little = (linear_solver(operator, SHIFT, memory=size) for size in (1e10, 5e7))
+    assert isinstance(plenty, Resolvent)
+    assert isinstance(little, IterativeResolvent)
+    assert little.description.endswith("over the degrees 4 → 2 → 1")
+
+
+@pytest.mark.parametrize("method", ["auto", "cholesky", "iterative"])
+def test_too_little_memory_ends_in_one_line(operator, method):
+    with pytest.raises(SolverError, match=r"solver needs about .* GB for \d+ unknowns, 1e-06 GB"):
+        linear_solver(operator, SHIFT, method, memory=1e3)
+
+
+@pytest.mark.parametrize(
+    ("family", "cells", "degree", "measured"),
+    [
+        ("disk", 320, 4, 169172),
+        ("disk", 1184, 8, 3323759),
+        ("disk", 4480, 6, 8434047),
+        ("ball", 248, 6, 25545783),
+        ("ball", 1792, 4, 77256733),
+        ("ball", 6048, 2, 24833839),
+    ],
+)
+def test_prediction_of_factors(family, cells, degree, measured):
+    """Entries of MUMPS' factors, as it reports them."""
+    dimension = {"disk": 2, "ball": 3}[family]
+    np.testing.assert_allclose(factor_entries(cells, degree, dimension), measured, rtol=0.15)
+
+
+def test_free_memory_is_that_of_the_machine():
+    comm = MPI.COMM_WORLD
+    everything = free_memory(comm)
+    assert everything == comm.bcast(everything)
+    assert everything > 1e8

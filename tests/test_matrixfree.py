@@ -1,0 +1,126 @@
+import basix
+import basix.ufl
+import dolfinx.mesh
+import numpy as np
+import pytest
+import ufl
+from mpi4py import MPI
+
+from fokkerplanck.annuli import Annuli
+from fokkerplanck.matrixfree import MatrixFree
+from fokkerplanck.mesh import Domain, Recipe
+from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.space import Space
+
+
+def curved_box(comm, cells=2, degree=3):
+    """The cube ``(-1, 1)^3`` with curved cells inside."""
+    box = dolfinx.mesh.create_box(
+        comm, [[-1.0] * 3, [1.0] * 3], [cells] * 3, dolfinx.mesh.CellType.hexahedron
+    )
+    variant = basix.LagrangeVariant.gll_warped
+    reference = basix.create_element(
+        basix.ElementFamily.P, basix.CellType.hexahedron, degree, variant
+    ).points
+    corner = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)])
+    shape = np.prod(np.where(corner[:, None], reference, 1.0 - reference), axis=2)
+    owned = box.topology.index_map(3).size_local
+    corners = box.geometry.x[box.geometry.dofmaps[0][:owned]]
+    nodes = np.concatenate(comm.allgather(np.einsum("vn,cvi->cni", shape, corners)))
+    flat = nodes.reshape(-1, 3)
+    _, first, number = np.unique(
+        np.round(flat * 1e6).astype(np.int64), axis=0, return_index=True, return_inverse=True
+    )
+    x = flat[first]
+    bend = 0.1 * np.prod(1.0 - x**2, axis=1, keepdims=True) * np.sin(3.0 * x[:, ::-1] + 1.0)
+    element = basix.ufl.element("Lagrange", "hexahedron", degree, variant, shape=(3,))
+    everything = (number.reshape(nodes.shape[:2]).astype(np.int64), x + bend)
+    nothing = (np.empty((0, len(reference)), dtype=np.int64), np.empty((0, 3)))
+    cells, points = everything if comm.rank == 0 else nothing
+    mesh = dolfinx.mesh.create_mesh(comm, cells, ufl.Mesh(element), points)
+    num_cells = len(mesh.geometry.dofmaps[0])
+    recipe = Recipe("disk", Annuli(1.0, 0), 2.0)
+    return Domain(mesh, recipe, np.zeros(num_cells, dtype=np.int32))
+
+
+def disk(comm):
+    return Recipe("disk", Annuli(1.0, 1), 2.0, sizes=((0.0, 0.7),), sectors=8).build(comm)
+
+
+CASES = [(disk, 1, 2), (disk, 5, 8), (curved_box, 1, 2), (curved_box, 4, 6)]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0].__name__}-{case[1]}")
+def operators(request):
+    """The same operator with matrices and without."""
+    build, degree, gauss = request.param
+    space = Space(build(MPI.COMM_WORLD), degree, gauss)
+    x = space.points
+    potential = 2.0 * np.sum(x**2, axis=2) + np.sin(2.0 * x[..., 0])
+    assembled = GibbsOperator(space, potential, 0.7)
+    return assembled, MatrixFree(space, assembled.gibbs, 0.7)
+
+
+def vector(space):
+    """The same numbers on all numbers of ranks."""
+    points = space.functions.tabulate_dof_coordinates()[: space.num_owned]
+    return np.cos(points @ [3.0, 5.0, 7.0]) + points[:, 0] ** 2
+
+
+def largest(space, values):
+    return space.domain.comm.allreduce(np.max(np.abs(values), initial=0.0), op=MPI.MAX)
+
+
+@pytest.mark.parametrize(("mass", "stiffness"), [(1.0, 0.0), (0.0, 1.0), (0.3, 2.5)])
+def test_equals_the_assembled_matrices(operators, mass, stiffness):
+    assembled, matrix_free = operators
+    space = assembled.space
+    matrix = assembled.mass.copy()
+    matrix.scale(mass)
+    matrix.axpy(stiffness, assembled.stiffness)
+    u = vector(space)
+    expected = multiply(matrix, u)
+    found = matrix_free.apply(u, mass, stiffness)
+    assert largest(space, found - expected) < 1e-13 * largest(space, expected)
+
+
+def test_diagonal_equals_the_sum_over_cells(operators):
+    assembled, matrix_free = operators
+    found, expected = matrix_free.diagonal(1.0, 0.4), assembled.diagonal(2.5)
+    assert largest(assembled.space, found / expected - 1.0) < 1e-13
+
+
+def test_coupling_equals_the_sum_over_cells(operators):
+    assembled, matrix_free = operators
+    space = assembled.space
+    drift = np.sin(space.points + np.arange(space.domain.dimension))
+    expected = assembled.apply_coupling(drift, vector(space))
+    found = matrix_free.coupling(drift, vector(space))
+    assert largest(space, found - expected) < 1e-13 * largest(space, expected)
+
+
+def test_stiffness_of_constants_vanishes(operators):
+    assembled, matrix_free = operators
+    space = assembled.space
+    found = matrix_free.apply(np.ones(space.num_owned), 0.0, 1.0)
+    assert largest(space, found / matrix_free.diagonal(0.0, 1.0)) < 1e-13
+
+
+def test_rounding_is_relative_to_the_local_density():
+    """π falls to 1e-69 here."""
+    recipe = Recipe("disk", Annuli(1.0, 3), 8.0, sizes=((0.0, 0.5), (8.0, 0.2)))
+    space = Space(recipe.build(MPI.COMM_WORLD), 5, 8)
+    assembled = GibbsOperator(space, 2.5 * np.sum(space.points**2, axis=2), 1.0)
+    matrix_free = MatrixFree(space, assembled.gibbs, 1.0)
+    u = vector(space)
+    error = matrix_free.apply(u) - assembled.apply_mass(u)
+    cells = np.max(space.with_ghosts(matrix_free.diagonal())[space.dofs], axis=1, keepdims=True)
+    local = space.assemble(cells + np.zeros(space.dofs.shape))
+    assert largest(space, error / local) < 1e-13 * largest(space, u)
+
+
+def test_needs_a_tensor_product():
+    domain = Recipe("interval", Annuli(1.0, 0), 1.0).build(MPI.COMM_WORLD)
+    space = Space(domain, 2, 4)
+    with pytest.raises(ValueError, match="need quadrilaterals or hexahedra, got dimension 1"):
+        MatrixFree(space, np.ones(space.points.shape[:2]), 1.0)
