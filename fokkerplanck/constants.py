@@ -10,6 +10,7 @@ from mpi4py import MPI
 from scipy.special import gammaincc
 
 from fokkerplanck.level import Level
+from fokkerplanck.resolution import MANY_DIRECTIONS, directions
 
 Array = npt.NDArray[np.float64]
 
@@ -110,8 +111,4 @@ def _penalty_integral(level: Level, rate: float) -> float:
 
 
 def _smallest_on_sphere(penalty: Callable[[Array], Array], m: int, radius: float) -> float:
-    if m == 1:
-        return float(np.min(penalty(np.array([[-radius], [radius]]))))
-    angles = np.linspace(0.0, 2.0 * np.pi, 721)
-    circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return float(np.min(penalty(circle))) / MARGIN
+    return float(np.min(penalty(radius * directions(m, MANY_DIRECTIONS)))) / MARGIN

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.level import Problem
 from fokkerplanck.rates import fitted_line
-from fokkerplanck.resolution import directions
+from fokkerplanck.resolution import MANY_DIRECTIONS, directions
 from fokkerplanck.results import Decay, Fit
 from fokkerplanck.solution import Number
 
@@ -57,7 +57,7 @@ def exponents(problem: Problem, time: float, r0: float) -> dict[str, Callable[[A
     """Exponents as functions of the inner radius ``r = 2^k r0`` of an annulus, by name."""
     reach = problem.initial.support_radius if np.isfinite(problem.initial.support_radius) else 0.0
     reach += float(np.linalg.norm(problem.initial.center))
-    unit = directions(problem.initial.dimension)
+    unit = directions(problem.initial.dimension, MANY_DIRECTIONS)
     rate = (1.0 / problem.diffusion - 0.25) * problem.penalty.gamma
 
     def gibbs(radii: Array) -> Array:

@@ -38,6 +38,10 @@ _CELL_TYPES = {
 _CORE_FRACTIONS = {"disk": 0.5, "ball": 0.4}
 
 
+#: Smallest cell around, in units of an eighth of a turn.
+_LEAST_SIDE = 1e-6
+
+
 @dataclass(frozen=True)
 class Domain:
     """A meshed ball and the regions that its cells belong to.
@@ -229,8 +233,8 @@ class Recipe:
 
 
 def _is_partition(side: tuple[float, ...]) -> bool:
-    """Whether the numbers increase from -1 to 1."""
-    return side[0] == -1.0 and side[-1] == 1.0 and bool(np.all(np.diff(side) > 0.0))
+    """Whether the numbers increase from -1 to 1, by more than what makes cells degenerate."""
+    return side[0] == -1.0 and side[-1] == 1.0 and bool(np.all(np.diff(side) > _LEAST_SIDE))
 
 
 def _trapezoid(fine: Array, radii: Array, sizes: Array) -> Array:

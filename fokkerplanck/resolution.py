@@ -41,7 +41,8 @@ _OUTER_SHARE = 3e-3
 #: Degrees of the geometry, by dimension; the ball has fewer cells around.
 _GEOMETRY_DEGREES = {1: 1, 2: 6, 3: 8}
 
-_NUM_DIRECTIONS = 24
+#: Directions in which a potential is looked at, and those for a function that costs nothing.
+_NUM_DIRECTIONS, MANY_DIRECTIONS = 24, 720
 _NUM_RADII = 49
 
 
@@ -78,13 +79,13 @@ class Surroundings:
         )
 
 
-def directions(dimension: int) -> Array:
-    """Unit vectors that sample the sphere, shape (K, m)."""
+def directions(dimension: int, around: int = _NUM_DIRECTIONS) -> Array:
+    """Unit vectors that sample the sphere, shape (K, m), about so many on a great circle."""
     if dimension == 1:
         return np.array([[-1.0], [1.0]])
     if dimension == 3:
-        return directions_on_sphere(_NUM_DIRECTIONS**2 // 4)
-    angles = 2.0 * np.pi * (np.arange(_NUM_DIRECTIONS) + 0.31) / _NUM_DIRECTIONS
+        return directions_on_sphere(around**2 // 4)
+    angles = 2.0 * np.pi * (np.arange(around) + 0.31) / around
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
@@ -100,7 +101,7 @@ def outer_radius(
     """
     rate = (1.0 / around.diffusion - 0.25) * gamma
     inner = around.annuli.radius / 2 if around.annuli.count else 0.0
-    unit = directions(around.dimension)
+    unit = directions(around.dimension, MANY_DIRECTIONS)
     needed = float(np.max(penalty(inner * unit))) + -math.log(_OUTER_SHARE * accuracy) / rate
     radius = max(around.annuli.radius, around.initial.outer_radius)
     with np.errstate(over="ignore"):

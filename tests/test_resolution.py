@@ -69,6 +69,15 @@ def test_outer_radius_looks_at_the_weakest_direction():
     assert 0.3 * radius**2 * 0.75 >= math.log(1.0 / accuracy)
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.2, 1.31, 2.5])
+def test_outer_radius_finds_a_narrow_valley(angle):
+    c, s = math.cos(angle), math.sin(angle)
+    along, across = f"({c}*theta[0] + {s}*theta[1])", f"({c}*theta[1] - {s}*theta[0])"
+    penalty = Penalty(1.0, f"0.1*{along}**2 + 10*{across}**2", 2)
+    radius = outer_radius(penalty, 1.0, around(count=0), 1e-6)
+    assert 0.1 * radius**2 * 0.75 >= 0.99 * math.log(1e6)
+
+
 # -- radial sizes
 
 
