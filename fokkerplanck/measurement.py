@@ -1,5 +1,6 @@
 """The left sides of the bounds (A)–(D), times N, at one depth, each with its uncertainty."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from mpi4py import MPI
 
 from fokkerplanck.evolution import STRIDE
 from fokkerplanck.norms import RegionalNorm, regional_sums, weighted_l1
-from fokkerplanck.solution import SAFETY, Number, Solution
+from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 from fokkerplanck.suprema import Functional, supremum
 
 Array = npt.NDArray[np.float64]
@@ -107,14 +108,15 @@ def _l1_norm(solution: Solution, time: float, weight: Array) -> RegionalNorm:
 
 
 def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
-    """The same of what the last Krylov steps have changed, (count + 3,) with the total. Collective.
+    """The same of the Krylov error, (count + 3,) with the total. Collective.
 
     It needs no kinks resolved.
     """
-    level, pair = solution.level, solution.pair
-    before = pair.difference(time, pair.evolution.size - STRIDE)
-    change = pair.exact.gibbs * level.space.evaluate(pair.difference(time) - before)
-    return _with_total(regional_sums(level.space, weight * np.abs(change)))
+    space, pair = solution.level.space, solution.pair
+    steps = [pair.difference(time, pair.evolution.size - k * STRIDE) for k in range(3)]
+    changes = [pair.exact.gibbs * space.evaluate(a - b) for a, b in itertools.pairwise(steps)]
+    sums = (_with_total(regional_sums(space, weight * np.abs(change))) for change in changes)
+    return krylov_error(*sums)
 
 
 def _with_total(regions: Array) -> Array:

@@ -8,7 +8,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
 from fokkerplanck.evolution import STRIDE, TimeGrid
-from fokkerplanck.solution import SAFETY, Number, Solution
+from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 
 Array = npt.NDArray[np.float64]
 
@@ -77,15 +77,19 @@ class Functional:
         """Values at the times of a grid."""
         evolution = self.solution.pair.evolution
         values = evolution.trajectory(grid) @ self.rows.T
-        changes = values - evolution.trajectory(grid, evolution.size - STRIDE) @ self.rows.T
-        plain = np.linalg.norm(changes, axis=1)
-        moved = np.linalg.norm(changes - changes[0], axis=1)
+        earlier = [
+            evolution.trajectory(grid, evolution.size - steps * STRIDE) @ self.rows.T
+            for steps in (1, 2)
+        ]
+        pairs = [values - earlier[0], earlier[0] - earlier[1]]
+        plain = krylov_error(*(_around(np.linalg.norm(pair, axis=1)) for pair in pairs))
+        moved = krylov_error(*(_around(np.linalg.norm(pair - pair[0], axis=1)) for pair in pairs))
         offset = self.initial - values[0]
         # Later on, the start would bring in its own error, which the spaces have in common.
         anchored = (moved < _ANCHORING * plain) & (grid.points < grid.step)
         return Curve(
             np.where(anchored[:, None], values + offset, values),
-            _around(np.where(anchored, moved, plain)),
+            np.where(anchored, moved, plain),
             np.where(anchored[:, None], offset, 0.0),
         )
 
