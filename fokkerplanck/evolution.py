@@ -25,8 +25,8 @@ Array = npt.NDArray[np.float64]
 STRIDE = 5
 
 
-#: The estimate may stop at this level: below it, it is rounding.
-PLATEAU = 1e-9
+#: Below this level an estimate that was not halved in so many strides has met rounding.
+PLATEAU, PATIENCE = 1e-7, 3
 
 
 class KrylovError(RuntimeError):
@@ -166,10 +166,11 @@ class KrylovSpace:
         while self._size < self._max_size:
             self._extend(STRIDE)
             change = self._change(times)
-            settled = change < PLATEAU and change > 0.5 * min(changes)
+            changes.append(change)
+            last, before = changes[-PATIENCE:], changes[:-PATIENCE]
+            settled = change < PLATEAU and min(last) > 0.5 * min(before, default=np.inf)
             if change <= tolerance or settled:
                 return self._evolution(change)
-            changes.append(change)
         raise KrylovError(
             f"Krylov basis of {self._max_size} vectors reached a relative change of "
             f"{changes[-1]:.1e} at t = {min(times):g}..{max(times):g}, asked {tolerance:.1e}; "

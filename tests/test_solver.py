@@ -188,7 +188,7 @@ BUMP = Polynomial((0.0,), 1.0)
         ({"radius": -1.0}, "radius must be positive"),
         ({"diffusion": np.nan}, "diffusion must be positive"),
         ({"degree": 0}, "degree must be at least 1"),
-        ({"initial": Bump((0.0,) * 3, 1.0)}, "only one or two parameters are possible yet"),
+        ({"initial": Bump((0.0,) * 4, 1.0)}, "one to three parameters are possible"),
         ({"initial": Polynomial((0.0,), 9.0)}, "initial density must lie inside the mesh"),
         ({"radius": 40.0}, "exp.-V/D. leaves double range .* radius=.* would fit"),
         ({"potential": lambda x: x}, "potential must map points of shape"),
