@@ -1,24 +1,26 @@
-"""The figure: N·(C) and N·(D_k) against N, and how fast they settle."""
+"""The figure: N·(C) and N·(D_k) against N, how fast they settle, and how they fall with k."""
 
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fokkerplanck.results import Row, Table
+from fokkerplanck.results import Decay, Row, Table
 
 
 def draw(table: Table, title: str, path: Path) -> None:
     """Save the figure as PNG.
 
-    The left panel has the scaled values with error bars and, as lines, their limits; the right
-    panel the relative distance to the limits, which should fall like 1/N.
+    The left panel has the scaled values with error bars and, as lines, their limits; the middle one
+    the relative distance to the limits, which should fall like 1/N; the right one the annuli at
+    several times with the laws that are linear in ``2^k`` and in ``4^k``.
     """
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    figure = Figure(figsize=(15, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
-    values, distances = figure.subplots(1, 2)
+    values, distances, annuli = figure.subplots(1, 3)
     curves = [(name, curve) for name, curve in table.bounds() if name not in {"(A)", "(B)"}]
     for index, (name, curve) in enumerate(curves):
         finite = [row for row in curve.values() if math.isfinite(row.depth) and row.scaled > 0]
@@ -33,6 +35,14 @@ def draw(table: Table, title: str, path: Path) -> None:
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
             axes.legend()
+    annuli.set(title="annulus law", xlabel="k", ylabel="N · (D_k) / ‖p0‖₂")
+    annuli.grid(alpha=0.3)
+    annuli.xaxis.get_major_locator().set_params(integer=True)
+    for index, decay in enumerate(table.decays):
+        _draw_decay(annuli, decay, f"C{index}")
+    if annuli.has_data():
+        annuli.set_yscale("log")
+        annuli.legend()
     temporary = path.with_name(f".{path.name}")
     figure.savefig(temporary, format="png", dpi=150)
     temporary.replace(path)
@@ -72,3 +82,19 @@ def _draw_distances(axes: Any, rows: list[Row], limit: Row | None, name: str, co
             color=color,
             label=name,
         )
+
+
+def _draw_decay(axes: Any, decay: Decay, color: str) -> None:
+    """Resolved annuli with error bars, and least-squares lines in ``2^k`` and ``4^k``."""
+    known = [k for k in range(len(decay.values)) if str(k) not in decay.unresolved]
+    if not known:
+        return
+    values = np.array([decay.values[k] for k in known])
+    errors = [min(decay.uncertainties[k], 0.99 * decay.values[k]) for k in known]
+    label = f"t = {decay.time:g}"
+    axes.errorbar(known, values, yerr=errors, fmt="o", capsize=2, color=color, label=label)
+    k = np.linspace(known[0], known[-1], 50)
+    for base, style in ((2.0, "--"), (4.0, ":")) if len(known) > 2 else ():
+        law = np.polyfit(base ** np.array(known), np.log(values), 1)
+        line = np.exp(np.polyval(law, base**k))
+        axes.plot(k, line, style, color=color, label=f"{label}, linear in {base:g}^k")
