@@ -19,7 +19,7 @@ import fokkerplanck
 from fokkerplanck.evolution import KrylovError
 from fokkerplanck.export import write_mesh
 from fokkerplanck.progress import Progress, TerminalProgress
-from fokkerplanck.report import draw, prepare_folder, record, show, write_results
+from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
 from fokkerplanck.results import Table
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.messages import one_line
@@ -106,8 +106,9 @@ def _report(
     """Write the files and print the table."""
     write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder)
     draw(table, study.name, folder / "bounds.png")
+    draw_pictures(table, study.name, folder / "pictures.png")
     show(table, study.name, Console(), explain)
-    click.echo(f"\nwritten: {folder / 'results.csv'}, results.json, bounds.png")
+    click.echo(f"\nwritten: {folder / 'results.csv'}, results.json, bounds.png, pictures.png")
 
 
 @commands.command()

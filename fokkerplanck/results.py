@@ -4,6 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
 #: Bounds in the order of the paper: the letter, the quantity, the annuli that it has.
 MEAN, RISK, DENSITY, PLAIN, INITIAL_NORM = "mean", "risk", "density_l1", "l1", "p0_l2"
 
@@ -85,6 +90,26 @@ class Start:
     ratios: dict[str, float]  #: measured ÷ explicit by heading
 
 
+@dataclass(frozen=True, eq=False)
+class History:
+    """The left side of (A) or (B) over time before the supremum is taken, times N."""
+
+    bound: str  #: ``(A)`` or ``(B)``
+    depth: float
+    times: Array  #: shape (n,)
+    values: Array  #: shape (n,)
+    errors: Array  #: shape (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """``N e^{γH/4} |p − p^N|`` at the horizon on a grid, NaN beyond the last annulus."""
+
+    depth: float
+    grid: Array  #: coordinates along each axis, shape (n,)
+    values: Array  #: shape (n,) for one parameter, else (n, n); a third parameter is zero
+
+
 @dataclass(frozen=True)
 class Table:
     """Everything that was measured, in rows, and what follows from it."""
@@ -95,6 +120,8 @@ class Table:
     statements: tuple[Statement, ...] = ()
     decays: tuple[Decay, ...] = ()
     starts: tuple[Start, ...] = ()
+    histories: tuple[History, ...] = ()
+    picture: Picture | None = None
     #: Parts of each uncertainty of N·(left side), by quantity, annulus and depth
     parts: Mapping[tuple[str, str, float], Mapping[str, float]] = field(default_factory=dict)
 

@@ -42,6 +42,8 @@ class Number:
     parts: dict[str, float] = field(default_factory=dict)
     #: Krylov errors of both levels within the part "space"
     blur: float = 0.0
+    #: Times, values and errors of the curve of which this is the supremum, each of shape (n,)
+    history: tuple[Array, Array, Array] | None = field(default=None, compare=False, repr=False)
 
     @property
     def uncertainty(self) -> float:

@@ -138,7 +138,7 @@ def supremum(fine: Functional, coarse: Functional) -> Number:
         "rounding": fine.rounding(time),
     }
     blur = share * float(curve.errors[worst] + companion.errors[worst])
-    return Number(value, time, parts, blur)
+    return Number(value, time, parts, blur, (grid.points, sizes, errors))
 
 
 def _around(errors: Array) -> Array:

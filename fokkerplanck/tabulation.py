@@ -11,7 +11,7 @@ from fokkerplanck.initial import InitialDensity
 from fokkerplanck.level import Level
 from fokkerplanck.measurement import Measurement
 from fokkerplanck.rates import fitted_rate, second_coefficient
-from fokkerplanck.results import Row, Start, Statement, Table
+from fokkerplanck.results import History, Row, Start, Statement, Table
 from fokkerplanck.solution import Number
 from fokkerplanck.study import Study
 
@@ -116,6 +116,17 @@ def start(initial: InitialDensity, measurement: Measurement, constants: Explicit
             name: found[name].value / norm / getattr(constants, quantity)
             for name, quantity in EXPLICIT.items()
         },
+    )
+
+
+def histories(measurements: Mapping[float, Measurement]) -> tuple[History, ...]:
+    """Curves behind the suprema of (A) and (B) for the smallest, a middle and the largest depth."""
+    depths = sorted(measurements)
+    return tuple(
+        History(bound, depth, *number.history)
+        for depth in dict.fromkeys((depths[0], depths[len(depths) // 2], depths[-1]))
+        for bound, number in (("(A)", measurements[depth].mean), ("(B)", measurements[depth].risk))
+        if number.history is not None
     )
 
 

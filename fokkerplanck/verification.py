@@ -2,23 +2,37 @@
 
 import dataclasses
 
+import numpy as np
 from mpi4py import MPI
 
 from fokkerplanck.adaptation import measured, unmet
 from fokkerplanck.checks import check_bounds, check_start
 from fokkerplanck.constants import ExplicitConstants, explicit_constants
+from fokkerplanck.density import Density
 from fokkerplanck.ladder import Ladder
 from fokkerplanck.laws import decay
 from fokkerplanck.level import Level
 from fokkerplanck.measurement import Measurement, density_numbers
 from fokkerplanck.progress import Progress
-from fokkerplanck.results import Decay, Start, Table
+from fokkerplanck.results import Decay, Picture, Start, Table
 from fokkerplanck.solution import Solution
 from fokkerplanck.study import Study
-from fokkerplanck.tabulation import limits, notes, parts, smoothed, start, statements, table_rows
+from fokkerplanck.tabulation import (
+    histories,
+    limits,
+    notes,
+    parts,
+    smoothed,
+    start,
+    statements,
+    table_rows,
+)
 
 #: Times at which the annulus law is fitted, in units of the horizon.
 LAW_TIMES = (0.25, 0.5, 1.0)
+
+#: Points along an axis of the picture of the density error, by dimension.
+_NUM_PIXELS = {1: 1601, 2: 241, 3: 121}
 
 
 def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
@@ -38,6 +52,7 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
     constants: dict[float, ExplicitConstants] = {}
     decays: tuple[Decay, ...] = ()
     starts: tuple[Start, ...] = ()
+    picture: Picture | None = None
     for depth in progress.track(waiting, "depths"):
         measurement, solutions = measured(levels, depth, study.tolerance, progress)
         while what := {number.limit for number in unmet(measurement, study.tolerance).values()}:
@@ -48,7 +63,7 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
         measurements[depth] = measurement
         constants[depth] = explicit_constants(levels[0], depth)
         if depth == waiting[0]:
-            decays = _decays(solutions)
+            decays, picture = _decays(solutions), _picture(solutions[0])
             starts = _starts(study, levels, depth, progress)
     measurements = smoothed(measurements)
     table = Table(table_rows(measurements, study))
@@ -65,6 +80,8 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
         statements=statements(table, constants),
         decays=decays,
         starts=starts,
+        histories=histories(measurements),
+        picture=picture,
         parts=parts(measurements),
     )
 
@@ -77,6 +94,23 @@ def _decays(solutions: tuple[Solution, Solution]) -> tuple[Decay, ...]:
         decay(density_numbers(fine, coarse, part * fine.horizon), annuli, problem)
         for part in LAW_TIMES
     )
+
+
+def _picture(solution: Solution) -> Picture:
+    """The weighted density error at the horizon within the annuli. Collective."""
+    level, annuli = solution.level, solution.level.space.domain.annuli
+    m = level.space.domain.dimension
+    grid = np.linspace(-annuli.radius, annuli.radius, _NUM_PIXELS[m])
+    points = np.zeros((*(len(grid),) * min(m, 2), m))
+    points[..., : min(m, 2)] = np.stack(np.meshgrid(*(grid,) * min(m, 2), indexing="ij"), axis=-1)
+    inside = np.linalg.norm(points, axis=-1) <= annuli.radius
+    penalty = level.problem.penalty
+    density = Density(solution.pair.exact, solution.pair.difference(solution.horizon))
+    values = np.full(inside.shape, np.nan)
+    values[inside] = np.abs(density(points[inside])) * np.exp(
+        0.25 * penalty.gamma * penalty(points[inside])
+    )
+    return Picture(solution.depth, grid, values)
 
 
 def _starts(

@@ -67,6 +67,7 @@ def test_verify_writes_its_results_and_tells_whether_the_bounds_hold(run, driver
         "results.csv",
         "results.json",
         "bounds.png",
+        "pictures.png",
     }
     assert err == ""
     assert ("written: a/b/results.csv" in out) == root()

@@ -1,19 +1,21 @@
 """Reports: every number of a table arrives, and what is printed can be trusted."""
 
 import csv
+import dataclasses
 import io
 import json
 import math
 
+import numpy as np
 import pytest
 from rich.console import Console
 from tables import LIMITS, NORM, bound, example
 
-from fokkerplanck.report import draw, prepare_folder, record, show, write_results
+from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
 from fokkerplanck.report.files import COLUMNS, replacing
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
-from fokkerplanck.results import Row
+from fokkerplanck.results import History, Picture, Row
 from fokkerplanck.study import Study
 
 pytestmark = pytest.mark.serial
@@ -185,7 +187,16 @@ def test_table_finds_its_curves():
     assert not example(holds=False).holds
 
 
-def test_figure_is_a_png(tmp_path):
-    draw(example(), "geyser", tmp_path / "bounds.png")
-    assert (tmp_path / "bounds.png").read_bytes().startswith(b"\x89PNG")
-    assert len(list(tmp_path.iterdir())) == 1
+@pytest.mark.parametrize("shape", [(5,), (5, 5)])
+def test_figures_are_pngs(tmp_path, shape):
+    times = np.linspace(0.0, 1.0, 4)
+    history = History("(A)", 2.0, times, times, 0.1 * times)
+    picture = Picture(math.inf, np.linspace(-1.0, 1.0, 5), np.full(shape, 0.3))
+    table = dataclasses.replace(example(), histories=(history,), picture=picture)
+    for index, (figure, content) in enumerate(
+        [(draw, table), (draw_pictures, table), (draw_pictures, example())], 1
+    ):
+        path = tmp_path / f"{index}.png"
+        figure(content, "geyser", path)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert len(list(tmp_path.iterdir())) == index

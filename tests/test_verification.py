@@ -146,6 +146,21 @@ def test_rows_are_complete_and_in_order(linear):
     assert [(r.quantity, r.annulus, r.depth) for r in linear.rows] == expected
 
 
+def test_curves_and_picture_hold_the_numbers_of_the_table(linear):
+    histories = {(h.bound, h.depth): h for h in linear.histories}
+    assert set(histories) == {(b, N) for b in ("(A)", "(B)") for N in (1.0, 64.0, math.inf)}
+    for (bound, depth), history in histories.items():
+        row = linear.curve("mean" if bound == "(A)" else "risk")[depth]
+        value = row.value * (1.0 if math.isinf(depth) else depth)
+        # Between two times of the grid the curve is a little higher.
+        assert history.values.max() == pytest.approx(value, rel=2e-3)
+        assert history.values.max() <= value * (1 + 1e-12)
+    picture = linear.picture
+    weighted = np.trapezoid(picture.values, picture.grid)
+    inner = sum(linear.curve("density_l1", label)[math.inf].value for label in ("core", "0", "1"))
+    assert weighted == pytest.approx(inner, rel=1e-4)
+
+
 def test_scaled_columns_follow_from_the_values(linear):
     norm = linear.rows[0].value
     assert norm == pytest.approx((2 * math.sqrt(math.pi) * 0.3) ** -0.5, rel=1e-12)

@@ -2,6 +2,7 @@
 
 from fokkerplanck.report.figure import draw
 from fokkerplanck.report.files import prepare_folder, record, write_results
+from fokkerplanck.report.pictures import draw_pictures
 from fokkerplanck.report.terminal import show
 
-__all__ = ["draw", "prepare_folder", "record", "show", "write_results"]
+__all__ = ["draw", "draw_pictures", "prepare_folder", "record", "show", "write_results"]

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fokkerplanck.report.files import replaced
 from fokkerplanck.results import Decay, Row, Table
 
 
@@ -43,9 +44,8 @@ def draw(table: Table, title: str, path: Path) -> None:
     if annuli.has_data():
         annuli.set_yscale("log")
         annuli.legend()
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png", dpi=150)
-    temporary.replace(path)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
 
 
 def _draw_values(axes: Any, rows: list[Row], limit: Row | None, name: str, color: str) -> None:

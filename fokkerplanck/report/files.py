@@ -110,10 +110,16 @@ def cells(row: Row) -> list[str]:
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a file that takes the place of another once it is whole."""
+    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Name a file that takes the place of another once it is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
