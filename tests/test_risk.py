@@ -235,6 +235,7 @@ print(*(float(value[0]) for value in values))
 
 
 @pytest.mark.serial
+@pytest.mark.slow
 def test_memory_of_the_adjoint_does_not_grow_with_the_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
