@@ -18,6 +18,7 @@ from rich.console import Console
 import fokkerplanck
 from fokkerplanck.evolution import KrylovError
 from fokkerplanck.export import write_mesh
+from fokkerplanck.iterative import SolverError
 from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
 from fokkerplanck.results import Table
@@ -48,7 +49,7 @@ def _run(comm: MPI.Comm) -> int:
         if comm.rank == 0:
             click.echo(f"fokkerplanck: error: {one_line(text)}", err=True)
         return 2
-    except KrylovError as error:
+    except (KrylovError, SolverError) as error:
         if comm.rank == 0:
             click.echo(f"fokkerplanck: {one_line(error)}", err=True)
         return 1

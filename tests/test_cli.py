@@ -11,6 +11,8 @@ from tables import example
 
 import fokkerplanck
 from fokkerplanck import cli
+from fokkerplanck.evolution import KrylovError
+from fokkerplanck.iterative import SolverError
 from fokkerplanck.study import StudyError
 
 BIN = Path(sys.executable).parent
@@ -116,6 +118,17 @@ def test_what_the_driver_refuses_is_bad_input_too(run, driver):
     code, _, err = run("verify", "geyser1")
     assert code == 2
     assert err == ("fokkerplanck: error: annuli.count = 2 would fit\n" if root() else "")
+
+
+@pytest.mark.parametrize("error", [KrylovError, SolverError])
+def test_solver_without_a_result_ends_in_one_line(run, driver, error):
+    def fails(study, comm, progress):
+        raise error("120 vectors do not do; try a shorter horizon")
+
+    driver(fails)
+    exit_code, _, err = run("verify", "geyser1")
+    assert exit_code == 1
+    assert err == ("fokkerplanck: 120 vectors do not do; try a shorter horizon\n" if root() else "")
 
 
 @pytest.mark.serial
