@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +65,7 @@ class Ladder:
         rungs = BALL_RESOLUTIONS if study.network.num_parameters == 3 else RESOLUTIONS
         self._rungs = list(rungs[min(_first_rung(study.tolerance), len(rungs) - 1) :])
         self._lowest = self._rungs[0][0] - 2
+        self._domains: dict[tuple[float, float], Domain] = {}
 
     def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
         """The first pair, for these depths. Collective.
@@ -114,8 +114,13 @@ class Ladder:
                 level.exact.operator.check_cells()
         return fine, coarse
 
-    @cache  # noqa: B019  # a ladder lives as long as its study's run
     def _domain(self, radius: float, refinement: float) -> Domain:
+        """The mesh, which several degrees have in common."""
+        if (radius, refinement) not in self._domains:
+            self._domains = {(radius, refinement): self._build(radius, refinement)}
+        return self._domains[radius, refinement]
+
+    def _build(self, radius: float, refinement: float) -> Domain:
         tolerance = self._study.tolerance
         with _refusing_blow_up():
             recipe = choose_recipe(
