@@ -154,13 +154,16 @@ def limits(measurements: Mapping[float, Measurement], tolerance: float) -> tuple
     )
 
 
-def notes(study: Study, level: Level, deepest: Measurement) -> tuple[str, ...]:
-    """What a reader of the table should know."""
+def notes(
+    study: Study, level: Level, deepest: Measurement, constants: ExplicitConstants
+) -> tuple[str, ...]:
+    """What a reader of the table should know; the constants are those of the largest depth."""
     space = level.space
     cells = space.domain.mesh.topology.index_map(space.domain.dimension).size_global
     found = [
         f"finest resolution: degree {space.degree} on {cells} cells, {space.num_unknowns} unknowns,"
-        f" ball of radius {space.domain.recipe.radius:.3g}"
+        f" ball of radius {space.domain.recipe.radius:.3g}",
+        f"with the same noise sup_t |θ_t − θ^N_t| ≤ {constants.path:.4g}/N almost surely, as N grows",
     ]
     if not study.network.is_smooth:
         found.append(

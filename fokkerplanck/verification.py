@@ -74,7 +74,7 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
             *(check_start(start) for start in starts),
         ),
         notes=(
-            *notes(study, levels[0], measurements[waiting[0]]),
+            *notes(study, levels[0], measurements[waiting[0]], constants[waiting[0]]),
             *limits(measurements, study.tolerance),
         ),
         statements=statements(table, constants),

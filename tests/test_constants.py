@@ -50,6 +50,21 @@ def field(*vector):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
+def test_pathwise_and_l1_constants_of_a_quadratic(comm, dimension):
+    # V = 0.7 |θ|² has the Lipschitz constant 1.4, and its unit drift is C_1.
+    penalty = Penalty(0.7, dimension=dimension)
+    unit = field(*np.eye(dimension)[0])
+    quadratic = level(comm, penalty, unit, flat(0.0), diffusion=0.8, horizon=0.6)
+    constants = explicit_constants(quadratic, 4.0)
+    lipschitz = MARGIN * 1.4
+    assert constants.path == pytest.approx(
+        MARGIN * math.expm1(0.6 * lipschitz) / lipschitz, rel=1e-9
+    )
+    norm = quadratic.problem.initial.l2_norm
+    assert constants.l1 == pytest.approx(MARGIN * math.sqrt(0.6 / 1.6) / norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
 @pytest.mark.parametrize(("gamma", "diffusion"), [(0.5, 1.0), (1.5, 0.6)])
 def test_penalty_integral_of_a_quadratic(comm, dimension, gamma, diffusion):
     # With V = 0, a unit drift and no E_N all that is left is √(T/2D) and the integral.
