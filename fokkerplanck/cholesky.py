@@ -108,6 +108,9 @@ class _Skeleton:
         self._solver.setType("preonly")
         self._solver.getPC().setType("cholesky")
         self._solver.getPC().setFactorSolverType("mumps")
+        self._solver.getPC().setFactorSetUpSolverType()
+        # Per cent of workspace beyond the estimate, which is too little for few unknowns a rank.
+        self._solver.getPC().getFactorMatrix().setMumpsIcntl(14, 100)
         self._solver.setErrorIfNotConverged(True)
         self._solver.setUp()
 
