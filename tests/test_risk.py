@@ -254,7 +254,7 @@ def counted(x):
 functions.tanh = counted
 network = Network(("theta[0]*tanh(theta[1]*x[0])",))
 data = DataMeasure(np.linspace(-1, 1, 64), np.zeros(64))
-for tolerance in (1e-2, 1e-2, 1e-10):  # the first run only loads the kernel
+for tolerance in (1e-2, *(1e-2, 1e-10) * 2):  # the first run only loads the kernel
     calls, risk = 0, NeuralODERisk(network, data, tolerance, "reverse")
     tracemalloc.start()
     with np.errstate(all="ignore"):
@@ -265,9 +265,9 @@ for tolerance in (1e-2, 1e-2, 1e-10):  # the first run only loads the kernel
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
     )
-    evaluations, peak = np.array([line.split() for line in run.stdout.splitlines()], dtype=int)[
-        1:
-    ].T
+    lines = np.array([line.split() for line in run.stdout.splitlines()], dtype=int)
+    # what the interpreter allocates now and then comes on top
+    evaluations, peak = lines[1:].reshape(2, 2, 2).min(axis=0).T
     with capsys.disabled():
         print(f"\nadjoint: {peak} bytes at the peak for {evaluations} evaluations of tanh")
     assert evaluations[1] > 3 * evaluations[0]

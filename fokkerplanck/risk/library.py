@@ -33,6 +33,9 @@ GENERATORS: Final = (
     "systems.py",
 )  #: what decides on the machine code, beside the language of formulas
 
+#: Vectors that a loop works on at once; with eight, fields with two tanh spill registers.
+INTERLEAVED: Final = 4
+
 logger = logging.getLogger(__name__)
 
 
@@ -60,12 +63,15 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
 
 
 @contextmanager
-def interleaved() -> Iterator[None]:
-    """Let LLVM interleave vectorised loops four times, which hides the latency of long formulas.
+def interleaved(count: int = INTERLEAVED) -> Iterator[None]:
+    """Let LLVM interleave vectorised loops, which hides the latency of long formulas.
 
     By itself it interleaves small loops only. Numba has no option of its own for this.
+
+    Args:
+        count: Vectors that a loop works on at once, a power of two.
     """
-    set_option("fokkerplanck", "-force-vector-interleave=4")
+    set_option("fokkerplanck", f"-force-vector-interleave={count}")
     try:
         yield
     finally:
