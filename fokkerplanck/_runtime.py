@@ -4,8 +4,6 @@ import importlib
 import importlib.util
 import os
 
-from mpi4py import MPI
-
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -15,13 +13,13 @@ _THREAD_COUNTS = (
 
 
 def limit_threads() -> None:
-    """Let each of several ranks use one thread, unless the user has asked for more.
+    """Let each process use one thread, unless the user has asked for more.
 
-    Libraries read these variables when they are loaded, and ranks are the parallelism here.
+    Libraries read these variables when they are loaded. Ranks are the parallelism here; threads for
+    matrices as small as these wait for each other, and twenty times as long where cores are busy.
     """
-    if MPI.COMM_WORLD.size > 1:
-        for name in _THREAD_COUNTS:
-            os.environ.setdefault(name, "1")
+    for name in _THREAD_COUNTS:
+        os.environ.setdefault(name, "1")
 
 
 def load_solver_wheel() -> None:

@@ -14,6 +14,13 @@ _MORE_VECTORS = 10
 #: They must have halved the error after so many additions.
 _PATIENCE = 3
 
+#: Numbers too small to need the accuracy are told to this one if it takes Krylov vectors alone, and
+#: down to this size.
+_FAINT_ACCURACY, FAINTEST = 1e-3, 1e-220
+
+#: For them bases grow by this part at least, and up to this size, where exponentials take seconds.
+_LARGER, _LARGEST = 0.25, 300
+
 
 def measured(
     levels: tuple[Level, Level], depth: float, tolerance: float, progress: Progress
@@ -35,20 +42,50 @@ def measured(
     while True:
         with progress.stage("measure"):
             measurement = measure(fine, coarse)
-        excess = [
-            number.uncertainty
-            for number in unmet(measurement, tolerance).values()
-            if number.limit == "krylov"
-        ]
+        numbers = list(unmet(measurement, tolerance).values())
+        faint = _faint(measurement) if fine.dimension == 1 else []
+        if not fine.is_refined and _limited(numbers + faint, "rounding"):
+            fine, coarse = fine.refined(), coarse.refined()
+            continue
+        excess = [number.uncertainty for number in _limited(numbers, "krylov")]
         # Rounding ends the convergence, which is geometric before, but not steady.
-        if not excess or sum(excess) > 0.5 * sums[-_PATIENCE]:
+        if excess and sum(excess) <= 0.5 * sums[-_PATIENCE]:
+            sums.append(sum(excess))
+            steps = _MORE_VECTORS
+        elif _limited(faint, "krylov") and fine.pair.evolution.size < _LARGEST:
+            steps = _steps_to_faint(fine)
+        else:
             return measurement, (fine, coarse)
-        sums.append(sum(excess))
         with progress.stage("solve"):
-            larger = fine.extended(_MORE_VECTORS), coarse.extended(_MORE_VECTORS)
+            larger = fine.extended(steps), coarse.extended(steps)
         if larger[0] is None or larger[1] is None:
             return measurement, (fine, coarse)
         fine, coarse = larger[0], larger[1]
+
+
+def _steps_to_faint(solution: Solution) -> int:
+    """Krylov vectors to add for numbers far out, which need about as many as shift times horizon.
+
+    In so many steps resolvents come to the horizon.
+    """
+    size = solution.pair.evolution.size
+    wanted = max(solution.level.shift * solution.horizon, (1.0 + _LARGER) * size)
+    return _MORE_VECTORS * math.ceil((min(wanted, _LARGEST) - size) / _MORE_VECTORS)
+
+
+def _limited(numbers: list[Number], part: str) -> list[Number]:
+    """Those whose uncertainty is made of one part above all."""
+    return [number for number in numbers if number.limit == part]
+
+
+def _faint(measurement: Measurement) -> list[Number]:
+    """Numbers of (D) that need no accuracy but are not known at all."""
+    return [
+        number
+        for number in measurement.density_l1.values()
+        if FAINTEST < number.value <= NEGLIGIBLE
+        and number.uncertainty > _FAINT_ACCURACY * number.value
+    ]
 
 
 def unmet(measurement: Measurement, tolerance: float) -> dict[tuple[str, str], Number]:

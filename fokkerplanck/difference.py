@@ -9,17 +9,21 @@ The sharp limit q of ``N(p − p^N)`` obeys the same system with ``π_N = π`` a
 ``N∇(V − V_N)``.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.evolution import Evolution, KrylovSpace
+from fokkerplanck.evolution import STRIDE, Evolution, KrylovSpace
 from fokkerplanck.linearsolver import LinearSolver, linear_solver
 from fokkerplanck.operators import GibbsOperator
 
 Array = npt.NDArray[np.float64]
+
+#: Most Krylov vectors, in units of the square root of shift times horizon.
+_VECTORS = 25.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class DifferenceEvolution:
     krylov: KrylovSpace  #: of the stacked pair (u, scale·z)
     evolution: Evolution  #: on it
     scale: float  #: makes both blocks of one size in the Krylov norm
+    is_refined: bool = False  #: whether coordinates that are accurate far out have been asked for
 
     @property
     def num_owned(self) -> int:
@@ -78,7 +83,14 @@ class DifferenceEvolution:
     def extended(self, steps: int) -> "DifferenceEvolution | None":
         """The same with more basis vectors, or None if so many are not allowed. Collective."""
         evolution = self.krylov.extended(steps)
-        return None if evolution is None else replace(self, evolution=evolution)
+        if evolution is None:
+            return None
+        larger = replace(self, evolution=evolution)
+        return larger.refined() if self.is_refined else larger
+
+    def refined(self) -> "DifferenceEvolution":
+        """The same with coordinates on the basis that are accurate far out."""
+        return replace(self, evolution=self.evolution.refined(), is_refined=True)
 
     def density(self, time: float) -> Array:
         """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective."""
@@ -93,6 +105,10 @@ class DifferenceEvolution:
     def difference(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of z, optionally from the first `size` basis vectors only."""
         return self.evolution.coefficients(time, size)[self.num_owned :] / self.scale
+
+    def difference_rounding(self, time: float) -> Array:
+        """Rounding errors of the owned coefficients of z."""
+        return self.evolution.rounding(time)[self.num_owned :] / self.scale
 
     def functional(self, on_density: Array, on_difference: Array) -> Array:
         """Functionals of (u, z), each (j, num_owned), on the basis: (j, k). Collective."""
@@ -137,6 +153,13 @@ def evolve_difference(
         z = respond(exact.operator.apply_mass(pair[n:]) / scale, u)
         return np.concatenate([u, scale * z])
 
-    krylov = KrylovSpace(step, np.concatenate([u, scale * z]), np.concatenate(weights), comm, shift)
+    krylov = KrylovSpace(
+        step,
+        np.concatenate([u, scale * z]),
+        np.concatenate(weights),
+        comm,
+        shift,
+        STRIDE * math.ceil(_VECTORS * math.sqrt(shift * max(times)) / STRIDE),
+    )
     evolution = krylov.evolve(times, tolerance)
     return DifferenceEvolution(perturbed.operator, exact.operator, krylov, evolution, scale)

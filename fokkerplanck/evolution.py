@@ -12,18 +12,26 @@ References:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 from scipy.linalg import expm, schur, solve_sylvester
 
+from fokkerplanck.reduction import resolvent_exponential
+
 Array = npt.NDArray[np.float64]
 
 #: Steps between two looks at the error estimate, and lag of the comparison.
 STRIDE = 5
 
+
+#: Rounding error of a sum over the Krylov basis, relative to the sum of absolute values.
+ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+
+#: Error of a matrix function in double precision, in units of that of its largest entry.
+MATRIX_FUNCTION = 75.0
 
 #: Below this level an estimate that was not halved in so many strides has met rounding.
 PLATEAU, PATIENCE = 1e-7, 3
@@ -67,20 +75,44 @@ class Evolution:
     change: float  #: largest relative change over the last steps at the requested times
     shift: float  #: s
     comm: MPI.Comm
+    is_precise: bool = False  #: whether small coordinates are accurate, too, not only large ones
+    #: Coordinates by time and number of vectors, computed once
+    _coordinates: dict[tuple[float, int], Array] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def size(self) -> int:
         """Number of basis vectors."""
         return self.hessenberg.shape[0]
 
+    def refined(self) -> "Evolution":
+        """The same with small coordinates accurate, unless a Ritz value lies left of zero."""
+        is_precise = bool(np.linalg.eigvals(self.hessenberg).real.min() > 0.0)
+        return replace(self, is_precise=is_precise, _coordinates={})
+
     def reduced(self, time: float, size: int | None = None) -> Array:
         """Coordinates of ``u(time)`` on the basis, or on its first `size` vectors; shape (k,)."""
-        modes, inverse, start = self._reduction(self.size if size is None else size)
-        generator = self.shift * (inverse - np.eye(len(inverse)))
-        return modes @ (inverse @ (expm(-time * generator) @ start))
+        k = self.size if size is None else size
+        if (time, k) not in self._coordinates:
+            self._coordinates[time, k] = self._precise(time, k)
+        return self._coordinates[time, k]
+
+    def _precise(self, time: float, size: int) -> Array:
+        """Coordinates that are as accurate as asked for, if that is possible with fewer vectors."""
+        column = None
+        if self.is_precise:
+            column = resolvent_exponential(self.hessenberg[:size, :size], self.shift, time)
+        if column is None:
+            return self.rough(time, size)
+        return np.pad(self.start_norm * column, (0, self.size - size))
+
+    def rough(self, time: float, size: int | None = None) -> Array:
+        """Coordinates that are accurate relative to the largest."""
+        return self.trajectory(TimeGrid(time, 1), size)[-1]
 
     def trajectory(self, times: "TimeGrid", size: int | None = None) -> Array:
-        """Coordinates at the times of a grid, shape (num_times, k)."""
+        """Coordinates at the times of a grid, shape (num_times, k), accurate to the largest."""
         modes, inverse, start = self._reduction(self.size if size is None else size)
         generator = self.shift * (inverse - np.eye(len(inverse)))
         step = expm(-times.step * 0.5**times.halvings * generator)
@@ -112,6 +144,13 @@ class Evolution:
     def coefficients(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of ``u(time)``."""
         return self.basis @ self.reduced(time, size)
+
+    def rounding(self, time: float) -> Array:
+        """Rounding errors of the owned coefficients of ``u(time)``, estimated from its terms."""
+        terms = ROUNDING * np.abs(self.reduced(time))
+        if not self.is_precise:
+            terms = np.maximum(terms, MATRIX_FUNCTION * np.max(terms))
+        return np.abs(self.basis) @ terms
 
     def functional(self, vectors: Array) -> Array:
         """Values of linear functionals, shape (j, num_owned), on the basis: (j, k). Collective."""
@@ -221,6 +260,6 @@ class KrylovSpace:
 
 
 def _change(evolution: Evolution, time: float) -> float:
-    now = evolution.reduced(time)
-    before = evolution.reduced(time, evolution.size - STRIDE)
+    now = evolution.rough(time)
+    before = evolution.rough(time, evolution.size - STRIDE)
     return float(np.linalg.norm(now - before) / np.linalg.norm(now))

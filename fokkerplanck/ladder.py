@@ -44,8 +44,9 @@ FINEST_RISK = 1e-13
 #: annuli's.
 WIDENING, WIDEST = 1.15, 4.0
 
-#: Shift of the Krylov space, in units of 1/T.
-SHIFT = 40.0
+#: Shift of the Krylov space in units of 1/T: at least this, and so many times the exponent of the
+#: heat kernel in the farthest annulus, where resolvents must fall faster than the kernel does.
+SHIFT, FAR_SHIFT = 40.0, 1.5
 
 
 class Ladder:
@@ -153,8 +154,8 @@ class Ladder:
             {N: values.reshape(points.shape) for N, values in table.difference_gradient.items()},
             {N: float(error) for N, error in table.error.items()},
         )
-        shift, tolerance = SHIFT / self._study.horizon, 0.01 * self._study.tolerance
-        return Level(self._problem, space, tables, shift, tolerance)
+        shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
+        return Level(self._problem, space, tables, shift, 0.01 * self._study.tolerance)
 
 
 def _first_rung(tolerance: float) -> int:

@@ -7,15 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.evolution import STRIDE
+from fokkerplanck.evolution import ROUNDING, STRIDE
 from fokkerplanck.norms import RegionalNorm, regional_sums, weighted_l1
 from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 from fokkerplanck.suprema import Functional, supremum
 
 Array = npt.NDArray[np.float64]
-
-#: Rounding error of a property of the density, relative to its scale.
-_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ def _l1_numbers(
         "quadrature": _with_total(norm.errors),
         "truncation": boundary * _with_total(regional_sums(space, weights[0])),
         "risk": fine.level.tables.errors[fine.depth] * values,
+        "rounding": _rounding_part(fine, time, weights[0]),
     }
     return {
         label: Number(
@@ -119,6 +117,13 @@ def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
     return krylov_error(*sums)
 
 
+def _rounding_part(solution: Solution, time: float, weight: Array) -> Array:
+    """The same of what rounding of the Krylov vectors leaves, (count + 3,) with the total."""
+    space, pair = solution.level.space, solution.pair
+    error = np.abs(space.evaluate(pair.difference_rounding(time)))
+    return _with_total(regional_sums(space, weight * pair.exact.gibbs * error))
+
+
 def _with_total(regions: Array) -> Array:
     """Total over all regions, then the regions."""
     return np.concatenate([[regions.sum()], regions])
@@ -126,7 +131,7 @@ def _with_total(regions: Array) -> Array:
 
 def _distance(value: float, other: float, scale: float, fine: Solution) -> Number:
     """A property of the density at the horizon with its distance to the companion's."""
-    parts = {"space": SAFETY * abs(value - other), "rounding": _ROUNDING * scale}
+    parts = {"space": SAFETY * abs(value - other), "rounding": ROUNDING * scale}
     return Number(value, fine.horizon, parts)
 
 
@@ -134,7 +139,7 @@ def _mass_defect(solution: Solution) -> Number:
     """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
     defect = solution.level.space.integrate(solution.density(solution.horizon)) - 1.0
     removed = abs(solution.pair.mass(solution.horizon) - 1.0)
-    return Number(defect, solution.horizon, {"krylov": removed, "rounding": _ROUNDING})
+    return Number(defect, solution.horizon, {"krylov": removed, "rounding": ROUNDING})
 
 
 def _density_min(solution: Solution) -> float:

@@ -32,6 +32,13 @@ BALL_FACTOR = 2.0
 #: A cell around is halved at most this often.
 MAX_HALVINGS = 4
 
+#: Largest change of the heat kernel's exponent over a cell; on the line, unknowns cost nothing.
+_HEAT_PER_CELL = {1: 4.0, 2: 8.0, 3: 8.0}
+
+#: Exponents of the heat kernel up to which numbers are resolved, by dimension: down to 1e-220 on
+#: the line, where unknowns cost nothing, else to where numbers need not meet the accuracy.
+_FARTHEST = {1: 506.0, 2: 69.0, 3: 69.0}
+
 #: Share of the accuracy that the angular resolution may spend.
 _ANGULAR_SHARE = 0.1
 
@@ -67,6 +74,27 @@ class Surroundings:
         compact = not isinstance(self.initial, Gaussian)
         edge = (self.initial.radius,) if compact and self.initial.is_centered else ()
         return (*self.cap_breaks, *edge)
+
+    @property
+    def farthest_exponent(self) -> float:
+        """Exponent of the heat kernel at the farthest annulus that is to be resolved."""
+        exponents = self._heat_exponent(self.annuli.edges[:-1])
+        limit = _FARTHEST[self.dimension]
+        return float(np.max(exponents, where=exponents <= limit, initial=0.0))
+
+    def heat_slope(self, radii: Array) -> Array:
+        """Slope of that exponent, as far as numbers are to be resolved, same shape."""
+        slope = np.maximum(radii - self.initial.outer_radius, 0.0) / self._spread
+        return np.where(self._heat_exponent(radii) <= _FARTHEST[self.dimension], slope, 0.0)
+
+    def _heat_exponent(self, radii: Array) -> Array:
+        """``(r − r_0)²/(4DT)``, r_0 being where the support of p_0 ends."""
+        return np.maximum(radii - self.initial.outer_radius, 0.0) ** 2 / (2.0 * self._spread)
+
+    @property
+    def _spread(self) -> float:
+        """``2DT``."""
+        return 2.0 * self.diffusion * self.horizon
 
     @property
     def points(self) -> tuple[float, ...]:
@@ -118,7 +146,7 @@ def choose_recipe(
     accuracy: float,
     refinement: float = 1.0,
 ) -> Recipe:
-    """Mesh recipe that resolves ``e^{−V/D}`` and the diffusive length.
+    """Mesh recipe that resolves ``e^{−V/D}``, the heat kernel and the diffusive length.
 
     Args:
         potential: V at points of shape (P, m), or several potentials, shape (j, P).
@@ -142,7 +170,9 @@ def choose_recipe(
     largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
     if around.dimension == 3:
         largest *= BALL_FACTOR
-    sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300)) / refinement
+    sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300))
+    heat = np.maximum(around.heat_slope(radii), 1e-300)
+    sizes = np.minimum(sizes, _HEAT_PER_CELL[around.dimension] / heat) / refinement
     edges = (*around.annuli.edges, *around.breaks, radius)
     spheres = np.unique([r for r in edges if r <= radius])
     scaled = _scaled(potential, around.diffusion)

@@ -77,6 +77,20 @@ class Solution:
         pair = self.pair.extended(steps)
         return None if pair is None else replace(self, pair=pair)
 
+    def refined(self) -> "Solution":
+        """The same with less rounding far out."""
+        return replace(self, pair=self.pair.refined())
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether `refined` has been asked for."""
+        return self.pair.is_refined
+
+    @property
+    def dimension(self) -> int:
+        """Number of parameters m."""
+        return self.level.space.domain.dimension
+
     @property
     def horizon(self) -> float:
         """T."""

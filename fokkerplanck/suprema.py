@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.evolution import STRIDE, TimeGrid
+from fokkerplanck.evolution import ROUNDING, STRIDE, TimeGrid
 from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 
 Array = npt.NDArray[np.float64]
@@ -20,9 +20,6 @@ NUM_HALVINGS = 10
 
 #: The exact start is used where it lowers the error estimate below this part.
 _ANCHORING = 0.3
-
-#: Rounding error of a sum over the Krylov basis, relative to the sum of absolute values.
-_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -95,14 +92,12 @@ class Functional:
 
     def size(self, time: float, offset: Array) -> float:
         """Euclidean norm at a time, shifted by an offset."""
-        return float(
-            np.linalg.norm(self.rows @ self.solution.pair.evolution.reduced(time) + offset)
-        )
+        return float(np.linalg.norm(self.rows @ self.solution.pair.evolution.rough(time) + offset))
 
     def rounding(self, time: float) -> float:
         """Rounding error at a time."""
-        coordinates = np.abs(self.solution.pair.evolution.reduced(time))
-        return _ROUNDING * float(np.linalg.norm(np.abs(self.rows) @ coordinates))
+        coordinates = np.abs(self.solution.pair.evolution.rough(time))
+        return ROUNDING * float(np.linalg.norm(np.abs(self.rows) @ coordinates))
 
 
 @dataclass(frozen=True)

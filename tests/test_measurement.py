@@ -124,7 +124,7 @@ def test_uncertainty_shrinks_with_the_degree(pair):
 def test_parts_are_named_and_sum_to_the_uncertainty(pair, depth, measured):
     measurement = measured(pair, depth)
     for number in measurement.density_l1.values():
-        names = {"space", "krylov", "quadrature", "truncation", "risk"}
+        names = {"space", "krylov", "quadrature", "truncation", "risk", "rounding"}
         assert set(number.parts) == names
         assert number.uncertainty == sum(number.parts.values())
         assert min(number.parts.values()) >= 0.0
