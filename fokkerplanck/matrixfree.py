@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import la
 
+from fokkerplanck.simd import LANES
 from fokkerplanck.space import Space, barycentric_weights, lagrange_basis
-from fokkerplanck.sumkernels import LANES, apply_drift, apply_gibbs
+from fokkerplanck.sumkernels import apply_drift, apply_gibbs
 
 Array = npt.NDArray[np.float64]
 
 #: Cells whose factors are computed together, a multiple of the lanes.
-_CHUNK = 20 * LANES
+_CHUNK = 60 * LANES
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class MatrixFree:
         return basis, collocation(points) @ basis
 
     @cached_property
-    def _matrices(self) -> tuple[tuple[Array, Array], ...]:
+    def _matrices(self) -> tuple[Array, ...]:
         """Halves of the matrices along one axis, as the kernels take them."""
         basis, derivative = self._line[0], collocation(self.space.tensor_rule[1])
         return halves(basis), halves(basis.T), halves(derivative), halves(derivative.T)
@@ -92,7 +93,7 @@ class MatrixFree:
         """What all kernels take last."""
         space = self.space
         sizes = (0,) * (space.degree + 1), (0,) * space.gauss
-        return (*sizes, space.domain.dimension, self._matrices)
+        return (*sizes, (0,) * space.domain.dimension, self._matrices)
 
     @property
     def num_bytes(self) -> int:
@@ -156,13 +157,13 @@ def _batches[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
     return np.ascontiguousarray(lanes).reshape(count, k, points * LANES)
 
 
-def halves(matrix: Array) -> tuple[Array, Array]:
-    """Even and odd half of a matrix that keeps or swaps parity."""
+def halves(matrix: Array) -> Array:
+    """Even, then odd half of a matrix that keeps or swaps parity, flat, as the kernels take it."""
     rows, columns = matrix.shape
-    half = columns // 2
     upper = matrix[: (rows + 1) // 2]
     even = 0.5 * (upper + upper[:, ::-1])[:, : (columns + 1) // 2]
-    return even.copy(), (0.5 * (upper - upper[:, ::-1]))[:, :half].copy()
+    odd = 0.5 * (upper - upper[:, ::-1])[:, : columns // 2]
+    return np.concatenate([even.ravel(), odd.ravel()])
 
 
 def collocation(nodes: Array) -> Array:

@@ -53,7 +53,7 @@ def _move(source: MatrixFree, target: MatrixFree, matrix: Array, owned: Array) -
     u.array[: len(owned)] = owned
     u.scatter_forward()
     sizes = (0,) * matrix.shape[1], (0,) * matrix.shape[0]
-    m = source.space.domain.dimension
-    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, m, halves(matrix))
+    axes = (0,) * source.space.domain.dimension
+    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, axes, halves(matrix))
     v.scatter_reverse(la.InsertMode.add)
     return v.array[: target.space.num_owned].copy()
