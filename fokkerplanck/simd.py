@@ -18,6 +18,7 @@ LANES = 8
 
 _SHORT, _LONG = ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+_SINGLE = ir.VectorType(ir.FloatType(), LANES)
 _FLAGS = ("contract", "reassoc", "nsz")
 
 
@@ -41,13 +42,19 @@ class _Builder:
 
     def load(self, data: Any, offset: Any) -> Any:
         """The vector at an offset."""
-        vector = self._builder.load(self._place(data, offset))
+        vector = self._builder.load(self._place(data, offset, _VECTOR))
         vector.align = 8
         return vector
 
+    def load_single(self, data: Any, offset: Any) -> Any:
+        """The same, in double precision, from an array in single precision."""
+        vector = self._builder.load(self._place(data, offset, _SINGLE))
+        vector.align = 4
+        return self._builder.fpext(vector, _VECTOR)
+
     def store(self, vector: Any, data: Any, offset: Any) -> None:
         """Write a vector to an offset."""
-        self._builder.store(vector, self._place(data, offset)).align = 8
+        self._builder.store(vector, self._place(data, offset, _VECTOR)).align = 8
 
     def entry(self, data: Any, index: int) -> Any:
         """A vector whose numbers all are one entry of an array."""
@@ -81,9 +88,9 @@ class _Builder:
             total = self.add(total, product)
         return total
 
-    def _place(self, data: Any, offset: Any) -> Any:
+    def _place(self, data: Any, offset: Any, kind: Any) -> Any:
         place = self._builder.gep(data, [offset])
-        return self._builder.bitcast(place, _VECTOR.as_pointer())
+        return self._builder.bitcast(place, kind.as_pointer())
 
 
 def _line(swaps: bool, adds: bool) -> Callable[..., None]:
@@ -145,14 +152,15 @@ differentiate_line_adding = _line(swaps=True, adds=True)
 
 
 @intrinsic
-def multiply_point(context, factors, f, df, a, b, w, p, first, others, r, dr, axes):  # type: ignore[no-untyped-def]
+def multiply_point(context, factors, f, df, scales, a, b, w, p, first, others, r, dr, axes):  # type: ignore[no-untyped-def]
     """Replace u by ``a c u`` and ∇u by ``b G ∇u`` at one Gauss point.
 
     Args:
         context: of the compiler.
-        factors: c and the upper triangle of G, row by row.
+        factors: c and the upper triangle of G, row by row, in single or double precision.
         f: offset of c there.
         df: stride from one factor to the next.
+        scales: what the factors are to be multiplied by, shape (LANES,).
         a: number.
         b: number.
         w: u.
@@ -165,28 +173,30 @@ def multiply_point(context, factors, f, df, a, b, w, p, first, others, r, dr, ax
     """
 
     def generate(*arguments: Any) -> Any:
-        _write_point(_Builder(*arguments), axes.count)
+        _write_point(_Builder(*arguments), axes.count, factors.dtype == types.float32)
         return arguments[0].get_dummy_value()
 
     offset, number = types.int64, types.float64
     return types.void(
-        factors, offset, offset, number, number, w, offset, first, others, offset, offset, axes
-    ), generate
+        factors, offset, offset, scales, number, number, w, offset, first, others, offset, offset,
+        axes,
+    ), generate  # fmt: skip
 
 
-def _write_point(v: _Builder, m: int) -> None:
+def _write_point(v: _Builder, m: int, single: bool) -> None:
     """Write the code of `multiply_point`."""
-    factors, f, df, a, b, w, p, first, others, r, dr, _ = v.arguments
+    factors, f, df, scales, a, b, w, p, first, others, r, dr, _ = v.arguments
+    load = v.load_single if single else v.load
+    mass, *triangle = (load(factors, v.offset(f, df, k)) for k in range(1 + m * (m + 1) // 2))
+    scale = v.load(scales, ir.Constant(_LONG, 0))
     places = [(first, p), *((others, v.offset(r, dr, k)) for k in range(m - 1))]
-    scale, gradient = v.all(b), [v.load(*place) for place in places]
-    gradient = [v.multiply(scale, slope) for slope in gradient]
-    mass, *triangle = (v.load(factors, v.offset(f, df, k)) for k in range(1 + m * (m + 1) // 2))
-    pairs = [(i, j) for i in range(m) for j in range(i, m)]
-    G = {
-        pair: entry
-        for (i, j), entry in zip(pairs, triangle, strict=True)
-        for pair in ((i, j), (j, i))
-    }
-    v.store(v.multiply(v.multiply(v.all(a), mass), v.load(w, p)), w, p)
+    stiffness = v.multiply(v.all(b), scale)
+    gradient = [v.multiply(stiffness, v.load(*place)) for place in places]
+    entries = iter(triangle)
+    G: dict[tuple[int, int], Any] = {}
+    for i in range(m):
+        for j in range(i, m):
+            G[i, j] = G[j, i] = next(entries)
+    v.store(v.multiply(v.multiply(v.multiply(v.all(a), scale), mass), v.load(w, p)), w, p)
     for i, place in enumerate(places):
         v.store(v.dot([G[i, j] for j in range(m)], gradient), *place)

@@ -77,13 +77,14 @@ def _interpolate_all(x, y, spare, halves, rows, columns, axes):
 
 
 @njit(**_COMPILED)
-def _multiply(factors, a, b, w, first, others, halves, halves_transposed, gauss, axes):
+def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed, gauss, axes):
     """Replace u at the Gauss points by what ``a M + b K`` makes of it there.
 
     The first derivatives are taken on the whole cell, the others slab by slab.
 
     Args:
         factors: of one batch, as in `apply_gibbs`.
+        scales: of one batch.
         a: factor of M.
         b: factor of K.
         w: u at the Gauss points, and the result.
@@ -104,13 +105,23 @@ def _multiply(factors, a, b, w, first, others, halves, halves_transposed, gauss,
             _differentiate(w, i * size, others, k * size, halves, gauss, before, after)
         for j in range(points):
             p = i * size + j * LANES
-            multiply_point(factors, p, q * size, a, b, w, p, first, others, j * LANES, size, axes)
+            multiply_point(
+                factors, p, q * size, scales, a, b, w, p, first, others, j * LANES, size, axes
+            )
         for k in range(m - 1):
             before, after = q**k, q ** (m - 2 - k)
             _differentiate_adding(
                 others, k * size, w, i * size, halves_transposed, gauss, before, after
             )
     _differentiate_adding(first, 0, w, 0, halves_transposed, gauss, 1, points)
+
+
+@njit(**_COMPILED)
+def _weigh(weights, scales, a, w):
+    """The same without K."""
+    for p in range(0, w.size, LANES):
+        for k in range(LANES):
+            w[p + k] *= a * scales[k] * weights[p + k]
 
 
 @njit(**_COMPILED)
@@ -134,13 +145,14 @@ def _workspace(few, many, axes):
 
 
 @njit(**_COMPILED)
-def apply_gibbs(dofs, factors, a, b, u, v, nodes, gauss, axes, matrices):
+def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices):
     """Add ``(a M + b K) u`` to v.
 
     Args:
         dofs: degrees of freedom, shape (batches, N * LANES), nodes in tensor order.
         factors: ``π w det J`` and the upper triangle of ``D π w det J J^{-1} J^{-T}``, shape
             (batches, 1 + m(m+1)/2, Q * LANES), Gauss points in tensor order.
+        scales: what the factors of a cell are to be multiplied by, shape (batches, LANES).
         a: factor of M.
         b: factor of K; 0 leaves it out.
         u: local coefficients, ghosts too.
@@ -159,13 +171,11 @@ def apply_gibbs(dofs, factors, a, b, u, v, nodes, gauss, axes, matrices):
         _interpolate_all(x, w, spare, basis, gauss, nodes, axes)
         if b != 0.0:
             _multiply(
-                factors[batch], a, b, w, first, others, derivative, derivative_transposed,
-                gauss, axes,
+                factors[batch], scales[batch], a, b, w, first, others,
+                derivative, derivative_transposed, gauss, axes,
             )  # fmt: skip
         else:
-            weights = factors[batch, 0]
-            for k in range(w.size):
-                w[k] *= a * weights[k]
+            _weigh(factors[batch, 0], scales[batch], a, w)
         _interpolate_all(w, x, spare, basis_transposed, nodes, gauss, axes)
         _scatter(dofs[batch], x, v)
 
@@ -210,3 +220,15 @@ def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
         _gather(dofs_from[batch], u, x)
         _interpolate_all(x, y, spare, halves, nodes_to, nodes_from, axes)
         _scatter(dofs_to[batch], y, v)
+
+
+@njit(**_COMPILED)
+def relax(load, image, inverse_diagonal, step, u, keep, gain):
+    """Replace a step by ``keep`` times it plus ``gain`` times the scaled residual; add it to u.
+
+    The image of u is left zero, for the next application. Arrays may hold ghosts, too.
+    """
+    for k in range(load.size):
+        step[k] = keep * step[k] + gain * inverse_diagonal[k] * (load[k] - image[k])
+        u[k] += step[k]
+        image[k] = 0.0

@@ -49,9 +49,10 @@ class Transfer:
 
 def _move(source: MatrixFree, target: MatrixFree, matrix: Array, owned: Array) -> Array:
     """Sum over cells of the matrix along all axes. Collective."""
-    u, v = source.vector(), target.vector()
+    u, v = source.buffers[0], target.buffers[1]
     u.array[: len(owned)] = owned
     u.scatter_forward()
+    v.array[:] = 0.0
     sizes = (0,) * matrix.shape[1], (0,) * matrix.shape[0]
     axes = (0,) * source.space.domain.dimension
     transfer(source.dofs, target.dofs, u.array, v.array, *sizes, axes, halves(matrix))
