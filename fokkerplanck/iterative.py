@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.multigrid import Multigrid
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.sumkernels import dot, weighted_dot
 
 Array = npt.NDArray[np.float64]
 
@@ -92,8 +93,11 @@ class IterativeResolvent:
         )
 
     def _ratio(self, correction: Array, u: Array) -> float:
-        weighted = self._weights * correction, self._weights * u
-        return float(np.sqrt(self._dot(weighted[0], correction) / self._dot(weighted[1], u)))
+        squares = [self._sum(weighted_dot(self._weights, x, x)) for x in (correction, u)]
+        return float(np.sqrt(squares[0] / squares[1]))
 
     def _dot(self, left: Array, right: Array) -> float:
-        return float(self._operator.space.domain.comm.allreduce(float(left @ right)))
+        return self._sum(dot(left, right))
+
+    def _sum(self, value: float) -> float:
+        return float(self._operator.space.domain.comm.allreduce(value))
