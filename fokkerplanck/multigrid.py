@@ -29,10 +29,10 @@ _GAUSS_SURPLUS = 1
 
 #: Applications of the operator in a smoothing step. Long steps pay on stretched cells far out,
 #: where the drift is strong.
-_SMOOTHING = 8
+_SMOOTHING = 4
 
 #: The smoother damps eigenvalues between this part of the largest one and the largest one.
-_DAMPED = 0.025
+_DAMPED = 0.015
 
 #: Steps of the Lanczos process that estimates the largest eigenvalue, and the margin added.
 _LANCZOS_STEPS, _MARGIN = 12, 1.1
@@ -106,7 +106,7 @@ class Level:
         step[:] = 0.0
         if start:
             self.u[:] = 0.0
-        for k, (keep, gain) in enumerate(chebyshev(self.largest, _SMOOTHING)):
+        for k, (keep, gain) in enumerate(chebyshev(self.largest, self.operator.space.degree + _SMOOTHING)):
             if k > 0 or not start:
                 self._add_image()
             relax(load, image.array, self.inverse_diagonal, step, u.array, keep, gain)
