@@ -75,6 +75,9 @@ class IterativeResolvent:
         u, residual = np.zeros_like(load), load.copy()
         correction = precondition(residual)
         direction, energy = correction, self._dot(residual, correction)
+        if energy == 0.0:
+            self.iterations.append(0)
+            return u
         for iteration in range(1, self._max_iterations + 1):
             image = apply(direction, 1.0, 1.0 / self._shift)
             step = energy / self._dot(direction, image)

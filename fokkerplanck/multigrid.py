@@ -27,9 +27,10 @@ Array = npt.NDArray[np.float64]
 #: solution is that of the operator of which residuals are taken.
 _GAUSS_SURPLUS = 1
 
-#: Applications of the operator in a smoothing step. Long steps pay on stretched cells far out,
-#: where the drift is strong.
-_SMOOTHING = 4
+#: Applications of the operator in a smoothing step beyond the degree: with it the ratio of the
+#: eigenvalues grows that are to be damped. Long steps pay on stretched cells far out, where the
+#: drift is strong.
+_SURPLUS_APPLICATIONS = 4
 
 #: The smoother damps eigenvalues between this part of the largest one and the largest one.
 _DAMPED = 0.015
@@ -82,6 +83,11 @@ class Level:
         owned = np.zeros(self.operator.space.num_owned)
         return self.operator.vector(), self.operator.vector(), owned
 
+    def prepare(self) -> None:
+        """Compute all that smoothing needs. Collective."""
+        assert self.largest > 0.0
+        assert self._buffers
+
     @property
     def u(self) -> Array:
         """The owned coefficients that are smoothed."""
@@ -106,7 +112,8 @@ class Level:
         step[:] = 0.0
         if start:
             self.u[:] = 0.0
-        for k, (keep, gain) in enumerate(chebyshev(self.largest, self.operator.space.degree + _SMOOTHING)):
+        count = self.operator.space.degree + _SURPLUS_APPLICATIONS
+        for k, (keep, gain) in enumerate(chebyshev(self.largest, count)):
             if k > 0 or not start:
                 self._add_image()
             relax(load, image.array, self.inverse_diagonal, step, u.array, keep, gain)
@@ -146,6 +153,9 @@ class Multigrid:
         self._coarsest = _Coarsest(operator, coarsest, shift)
         operators = [level.operator for level in self.levels] + [_on(coarsest, operator)]
         self._transfers = [Transfer(coarse, fine) for fine, coarse in itertools.pairwise(operators)]
+        # now rather than in the first cycle, so that memory is short here or nowhere
+        for level in self.levels:
+            level.prepare()
 
     @property
     def degrees(self) -> tuple[int, ...]:
