@@ -13,8 +13,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.multigrid import Multigrid
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.sumkernels import dot, weighted_dot
 
 Array = npt.NDArray[np.float64]
 
@@ -41,7 +43,8 @@ class IterativeResolvent:
         max_iterations: int = 100,
     ) -> None:
         """Set up the preconditioner. Collective."""
-        self._operator = operator
+        self._operator, self._shift = operator, shift
+        self._matrix_free = MatrixFree(operator.space, operator.gibbs, operator.diffusion)
         self._multigrid = Multigrid(operator, shift)
         self._tolerance, self._max_iterations = tolerance, max_iterations
         self.iterations: list[int] = []  #: of each solve so far
@@ -55,7 +58,8 @@ class IterativeResolvent:
     @property
     def num_bytes(self) -> int:
         """Memory of this rank's operators, in bytes."""
-        return sum(level.operator.num_bytes for level in self._multigrid.levels)
+        coarser = sum(level.operator.num_bytes for level in self._multigrid.levels)
+        return self._matrix_free.num_bytes + coarser
 
     @cached_property
     def _weights(self) -> Array:
@@ -67,20 +71,23 @@ class IterativeResolvent:
         Raises:
             SolverError: the tolerance was not met with the largest number of iterations.
         """
-        level, precondition = self._multigrid.levels[0], self._multigrid.apply
+        apply, precondition = self._matrix_free.apply, self._multigrid.apply
         u, residual = np.zeros_like(load), load.copy()
         correction = precondition(residual)
-        direction, energy = correction, self._sum(residual * correction)
+        direction, energy = correction, self._dot(residual, correction)
+        if energy == 0.0:
+            self.iterations.append(0)
+            return u
         for iteration in range(1, self._max_iterations + 1):
-            image = level.apply(direction)
-            step = energy / self._sum(direction * image)
+            image = apply(direction, 1.0, 1.0 / self._shift)
+            step = energy / self._dot(direction, image)
             u += step * direction
             residual -= step * image
             correction = precondition(residual)
             if (change := self._ratio(correction, u)) <= self._tolerance:
                 self.iterations.append(iteration)
                 return u + correction
-            previous, energy = energy, self._sum(residual * correction)
+            previous, energy = energy, self._dot(residual, correction)
             direction = correction + (energy / previous) * direction
         raise SolverError(
             f"conjugate gradients reached a relative change of {change:.1e} in "
@@ -89,9 +96,11 @@ class IterativeResolvent:
         )
 
     def _ratio(self, correction: Array, u: Array) -> float:
-        return float(
-            np.sqrt(self._sum(self._weights * correction**2) / self._sum(self._weights * u**2))
-        )
+        squares = [self._sum(weighted_dot(self._weights, x, x)) for x in (correction, u)]
+        return float(np.sqrt(squares[0] / squares[1]))
 
-    def _sum(self, terms: Array) -> float:
-        return float(self._operator.space.domain.comm.allreduce(float(terms.sum())))
+    def _dot(self, left: Array, right: Array) -> float:
+        return self._sum(dot(left, right))
+
+    def _sum(self, value: float) -> float:
+        return float(self._operator.space.domain.comm.allreduce(value))

@@ -6,6 +6,7 @@ square of that number, in two dimensions once per level of the dissection. The c
 fitted to factors of disks and balls of degree 2 to 8 (`docs/scaling.md`).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -65,7 +66,43 @@ def linear_solver(
     Raises:
         SolverError: there is not enough memory.
     """
-    space = operator.space
+    choice = choose(operator.space, method, memory)
+    try:
+        if choice.method == "cholesky":
+            return Resolvent(operator, shift)
+        return IterativeResolvent(operator, shift, tolerance)
+    except (MemoryError, PETSc.Error) as error:
+        raise SolverError(
+            f"the {choice.method} solver failed, probably for want of memory ({error}); "
+            + _WAYS_OUT[choice.method]
+        ) from error
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A solver, and the memory of all ranks that it is expected to need."""
+
+    method: Literal["cholesky", "iterative"]
+    needed: float  #: bytes
+    allowed: float  #: bytes
+
+    @property
+    def description(self) -> str:
+        """One line for people."""
+        return f"{self.method}, for about {_gigabytes(self.needed)} of {_gigabytes(self.allowed)}"
+
+
+def choose(space: Space, method: Method = "auto", memory: float | None = None) -> Choice:
+    """What `linear_solver` takes, before anything is computed. Collective.
+
+    Args:
+        space: of the operator.
+        method: "cholesky" or "iterative" force one of them.
+        memory: bytes that all ranks together may take; by default part of what is free.
+
+    Raises:
+        SolverError: there is not enough memory.
+    """
     memory = _SHARE * free_memory(space.domain.comm) if memory is None else memory
     needed = {"cholesky": cholesky_bytes(space), "iterative": _UNKNOWN * space.num_unknowns}
     if method == "auto":
@@ -77,15 +114,7 @@ def linear_solver(
             f"{space.num_unknowns} unknowns, {_gigabytes(memory)} may be taken; "
             + _WAYS_OUT[method]
         )
-    try:
-        if method == "cholesky":
-            return Resolvent(operator, shift)
-        return IterativeResolvent(operator, shift, tolerance)
-    except (MemoryError, PETSc.Error) as error:
-        raise SolverError(
-            f"the {method} solver failed, probably for want of memory ({error}); "
-            + _WAYS_OUT[method]
-        ) from error
+    return Choice(method, needed[method], memory)
 
 
 _WAYS_OUT = {

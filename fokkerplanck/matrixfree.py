@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from dolfinx import la
 
+from fokkerplanck.batches import Factors, batches, factors
+from fokkerplanck.simd import LANES
 from fokkerplanck.space import Space, barycentric_weights, lagrange_basis
-from fokkerplanck.sumkernels import LANES, apply_drift, apply_gibbs
+from fokkerplanck.sumkernels import apply_drift, apply_gibbs
 
 Array = npt.NDArray[np.float64]
-
-#: Cells whose factors are computed together, a multiple of the lanes.
-_CHUNK = 20 * LANES
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,14 @@ class MatrixFree:
         space: of quadrilaterals or hexahedra.
         gibbs: π at the Gauss points, shape (C, q).
         diffusion: scalar D > 0.
+        single: keep π and the geometry to seven digits, for half of the memory. The operator is
+            another one then, with π and D that differ by 1e-7 of their local size.
     """
 
     space: Space
     gibbs: Array
     diffusion: float
+    single: bool = False
 
     def __post_init__(self) -> None:
         """Refuse cells without a tensor product of two or three intervals."""
@@ -54,7 +57,7 @@ class MatrixFree:
         return basis, collocation(points) @ basis
 
     @cached_property
-    def _matrices(self) -> tuple[tuple[Array, Array], ...]:
+    def _matrices(self) -> tuple[Array, ...]:
         """Halves of the matrices along one axis, as the kernels take them."""
         basis, derivative = self._line[0], collocation(self.space.tensor_rule[1])
         return halves(basis), halves(basis.T), halves(derivative), halves(derivative.T)
@@ -65,46 +68,49 @@ class MatrixFree:
         dofs = self.space.dofs[:, self.space.element.order]
         missing = -len(dofs) % LANES
         padded = np.concatenate([dofs, np.repeat(dofs[-1:], missing, axis=0)])
-        return _batches(padded[..., None])[:, 0]
+        return batches(padded[..., None])[:, 0]
 
     @cached_property
-    def _factors(self) -> Array:
-        """``π w det J`` and the triangle of ``D π w det J J^{-1} J^{-T}``, as the kernels' axes."""
-        space, m = self.space, self.space.domain.dimension
-        order, (i, j) = space.tensor_rule[0], np.triu_indices(m)
-        jacobians, weights = space.geometry.jacobians, self.space.weights * self.gibbs
-        values = np.empty((-(-len(weights) // LANES), 1 + len(i), len(order) * LANES))
-        for begin in range(0, len(weights), _CHUNK):
-            part = slice(begin, begin + _CHUNK)
-            inverse = np.linalg.inv(jacobians[part][:, order])
-            metric = self.diffusion * (inverse @ inverse.swapaxes(2, 3))[..., i, j]
-            scale = weights[part][:, order, None]
-            packed = _batches(np.concatenate([scale, scale * metric], axis=2))
-            values[begin // LANES :][: len(packed)] = packed
-        return values
+    def _factors(self) -> Factors:
+        return factors(self.space, self.gibbs, self.diffusion, self.single)
 
     def vector(self) -> la.Vector:
         """A zero vector with ghosts."""
         return la.vector(self.space.functions.dofmap.index_map)
 
     @cached_property
+    def buffers(self) -> tuple[la.Vector, la.Vector]:
+        """Where coefficients and results of ranks meet; making them anew takes long."""
+        return self.vector(), self.vector()
+
+    @cached_property
     def _arguments(self) -> tuple[object, ...]:
         """What all kernels take last."""
         space = self.space
         sizes = (0,) * (space.degree + 1), (0,) * space.gauss
-        return (*sizes, space.domain.dimension, self._matrices)
+        return (*sizes, (0,) * space.domain.dimension, self._matrices)
 
     @property
     def num_bytes(self) -> int:
         """Memory of this rank's factors and indices, in bytes."""
-        return int(self._factors.nbytes + self.dofs.nbytes)
+        return self._factors.num_bytes + int(self.dofs.nbytes)
+
+    def add(self, u: la.Vector, result: la.Vector, mass: float, stiffness: float) -> None:
+        """Add ``(mass M + stiffness K) u`` to the owned entries of a result. Collective.
+
+        What the result has at ghosts must be zero; it is something else afterwards.
+        """
+        u.scatter_forward()
+        values, scales = self._factors.values, self._factors.scales
+        apply_gibbs(
+            self.dofs, values, scales, mass, stiffness, u.array, result.array, *self._arguments
+        )
+        result.scatter_reverse(la.InsertMode.add)
 
     def apply(self, owned: Array, mass: float = 1.0, stiffness: float = 0.0) -> Array:
         """``(mass M + stiffness K) u`` on owned coefficients. Collective."""
-        source, result = self._load(owned)
-        apply_gibbs(
-            self.dofs, self._factors, mass, stiffness, source, result.array, *self._arguments
-        )
+        u, result = self.load(owned)
+        self.add(u, result, mass, stiffness)
         return self._owned(result)
 
     def coupling(self, drift: Array, owned: Array) -> Array:
@@ -112,9 +118,11 @@ class MatrixFree:
         space = self.space
         order = space.tensor_rule[0]
         inner = np.linalg.solve(space.geometry.jacobians, drift[..., None])[..., 0]
-        factors = _batches((inner * (space.weights * self.gibbs)[..., None])[:, order])
-        source, result = self._load(owned)
-        apply_drift(self.dofs, factors, source, result.array, *self._arguments)
+        values = batches((inner * (space.weights * self.gibbs)[..., None])[:, order])
+        u, result = self.load(owned)
+        u.scatter_forward()
+        apply_drift(self.dofs, values, u.array, result.array, *self._arguments)
+        result.scatter_reverse(la.InsertMode.add)
         return self._owned(result)
 
     def diagonal(self, mass: float = 1.0, stiffness: float = 0.0) -> Array:
@@ -122,47 +130,37 @@ class MatrixFree:
         m = self.space.domain.dimension
         n, q = self._line[0].T.shape
         basis, derivative = self._line
-        factors = self._factors.reshape(len(self.dofs), -1, *(q,) * m, LANES)
+        values = self._factors.values.reshape(len(self.dofs), -1, *(q,) * m, LANES)
         tables = {0: basis**2, 1: basis * derivative, 2: derivative**2}
-        total = mass * _contract(factors[:, 0], [tables[0]] * m)
+        total = mass * _contract(values[:, 0], [tables[0]] * m)
         for k, (i, j) in enumerate(np.transpose(np.triu_indices(m))):
             counts = np.bincount([i, j], minlength=m)
-            part = _contract(factors[:, 1 + k], [tables[int(count)] for count in counts])
+            part = _contract(values[:, 1 + k], [tables[int(count)] for count in counts])
             total += (1.0 + (i != j)) * stiffness * part
+        total = total.reshape(len(total), n**m, LANES) * self._factors.scales[:, None]
         result = self.vector()
-        np.add.at(result.array, self.dofs, total.reshape(len(total), n**m * LANES))
+        np.add.at(result.array, self.dofs, total.reshape(len(total), -1))
+        result.scatter_reverse(la.InsertMode.add)
         return self._owned(result)
 
-    def _load(self, owned: Array) -> tuple[Array, la.Vector]:
-        """Local coefficients with ghosts, and a zero vector for the result. Collective."""
-        source = self.vector()
-        source.array[: len(owned)] = owned
-        source.scatter_forward()
-        return source.array, self.vector()
+    def load(self, owned: Array) -> tuple[la.Vector, la.Vector]:
+        """The buffers: owned coefficients, and zeros for the result."""
+        u, result = self.buffers
+        u.array[: len(owned)] = owned
+        result.array[:] = 0.0
+        return u, result
 
     def _owned(self, result: la.Vector) -> Array:
-        """Owned entries, with what other ranks have added to them. Collective."""
-        result.scatter_reverse(la.InsertMode.add)
         return result.array[: self.space.num_owned].copy()
 
 
-def _batches[T: np.generic](values: npt.NDArray[T]) -> npt.NDArray[T]:
-    """Arrange values of shape (C, points, k) as (batches, k, points * LANES), zeros at the end."""
-    cells, points, k = values.shape
-    count = -(-cells // LANES)
-    padded = np.zeros((count * LANES, points, k), dtype=values.dtype)
-    padded[:cells] = values
-    lanes = padded.reshape(count, LANES, points, k).transpose(0, 3, 2, 1)
-    return np.ascontiguousarray(lanes).reshape(count, k, points * LANES)
-
-
-def halves(matrix: Array) -> tuple[Array, Array]:
-    """Even and odd half of a matrix that keeps or swaps parity."""
+def halves(matrix: Array) -> Array:
+    """Even, then odd half of a matrix that keeps or swaps parity, flat, as the kernels take it."""
     rows, columns = matrix.shape
-    half = columns // 2
     upper = matrix[: (rows + 1) // 2]
     even = 0.5 * (upper + upper[:, ::-1])[:, : (columns + 1) // 2]
-    return even.copy(), (0.5 * (upper - upper[:, ::-1]))[:, :half].copy()
+    odd = 0.5 * (upper - upper[:, ::-1])[:, : columns // 2]
+    return np.concatenate([even.ravel(), odd.ravel()])
 
 
 def collocation(nodes: Array) -> Array:
@@ -177,7 +175,7 @@ def collocation(nodes: Array) -> Array:
     return 0.5 * (matrix - matrix[::-1, ::-1])
 
 
-def _contract(values: Array, tables: list[Array]) -> Array:
+def _contract(values: npt.NDArray[Any], tables: list[Array]) -> Array:
     """Sum values of shape (batches, q, ..., q, LANES) against tables (q, n) along each axis."""
     for axis, table in enumerate(tables, start=1):
         values = np.moveaxis(np.tensordot(values, table, axes=(axis, 0)), -1, axis)

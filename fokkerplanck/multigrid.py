@@ -6,29 +6,34 @@ accurate relative to the local size of π. The linear elements are left to a Cho
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from dolfinx import la
 
 from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
+from fokkerplanck.sumkernels import relax
 from fokkerplanck.transfer import Transfer
 
 Array = npt.NDArray[np.float64]
 
-#: Gauss points per direction beyond the degree, on the coarser levels.
-_GAUSS_SURPLUS = 3
+#: Gauss points per direction beyond the degree. One is enough for smoothing; the accuracy of the
+#: solution is that of the operator of which residuals are taken.
+_GAUSS_SURPLUS = 1
 
-#: Applications of the operator in a smoothing step. Long steps pay on stretched cells far out,
-#: where the drift is strong.
-_SMOOTHING = 8
+#: Applications of the operator in a smoothing step beyond the degree: with it the ratio of the
+#: eigenvalues grows that are to be damped. Long steps pay on stretched cells far out, where the
+#: drift is strong.
+_SURPLUS_APPLICATIONS = 4
 
 #: The smoother damps eigenvalues between this part of the largest one and the largest one.
-_DAMPED = 0.025
+_DAMPED = 0.015
 
 #: Steps of the Lanczos process that estimates the largest eigenvalue, and the margin added.
 _LANCZOS_STEPS, _MARGIN = 12, 1.1
@@ -72,27 +77,63 @@ class Level:
         """``(M + K/shift) u`` on owned coefficients. Collective."""
         return self.operator.apply(u, 1.0, 1.0 / self.shift)
 
-    def smooth(self, load: Array, u: Array | None) -> Array:
+    @cached_property
+    def _buffers(self) -> tuple[la.Vector, la.Vector, Array]:
+        """For coefficients, for their image, zero between applications, and for steps."""
+        owned = np.zeros(self.operator.space.num_owned)
+        return self.operator.vector(), self.operator.vector(), owned
+
+    def prepare(self) -> None:
+        """Compute all that smoothing needs. Collective."""
+        assert self.largest > 0.0
+        assert self._buffers
+
+    @property
+    def u(self) -> Array:
+        """The owned coefficients that are smoothed."""
+        return self._buffers[0].array[: self.operator.space.num_owned]
+
+    def residual(self, load: Array) -> Array:
+        """``load − (M + K/shift) u``, owned entries. Collective."""
+        self._add_image()
+        image = self._buffers[1].array
+        residual = load - image[: len(load)]
+        image[:] = 0.0
+        return residual
+
+    def smooth(self, load: Array, start: bool) -> None:
         """Improve u by a Chebyshev polynomial in the scaled operator. Collective.
 
         Args:
             load: right side, owned entries.
-            u: owned coefficients, or None for zero.
+            start: begin with zero.
         """
-        center = 0.5 * (1.0 + _DAMPED) * self.largest
-        radius = 0.5 * (1.0 - _DAMPED) * self.largest
-        residual = load if u is None else load - self.apply(u)
-        step = self.inverse_diagonal * residual / center
-        u = step.copy() if u is None else u + step
-        rho = radius / center
-        for _ in range(_SMOOTHING - 1):
-            rho_next = 1.0 / (2.0 * center / radius - rho)
-            residual = load - self.apply(u)
-            step *= rho_next * rho
-            step += (2.0 * rho_next / radius) * self.inverse_diagonal * residual
-            u += step
-            rho = rho_next
-        return u
+        u, image, step = self._buffers
+        step[:] = 0.0
+        if start:
+            self.u[:] = 0.0
+        count = self.operator.space.degree + _SURPLUS_APPLICATIONS
+        for k, (keep, gain) in enumerate(chebyshev(self.largest, count)):
+            if k > 0 or not start:
+                self._add_image()
+            relax(load, image.array, self.inverse_diagonal, step, u.array, keep, gain)
+
+    def _add_image(self) -> None:
+        u, image, _ = self._buffers
+        # what is there has gone to its owner long since
+        image.array[self.operator.space.num_owned :] = 0.0
+        self.operator.add(u, image, 1.0, 1.0 / self.shift)
+
+
+def chebyshev(largest: float, count: int) -> Iterator[tuple[float, float]]:
+    """Factors of the last step and of the residual in each step of a Chebyshev iteration."""
+    center, radius = 0.5 * (1.0 + _DAMPED) * largest, 0.5 * (1.0 - _DAMPED) * largest
+    rho = radius / center
+    yield 0.0, 1.0 / center
+    for _ in range(count - 1):
+        following = 1.0 / (2.0 * center / radius - rho)
+        yield following * rho, 2.0 * following / radius
+        rho = following
 
 
 class Multigrid:
@@ -100,14 +141,21 @@ class Multigrid:
 
     def __init__(self, operator: GibbsOperator, shift: float) -> None:
         """Set up all levels. Collective."""
-        spaces = [operator.space]
-        while (degree := spaces[-1].degree // 2) > 1:
-            spaces.append(Space(operator.space.domain, degree, degree + _GAUSS_SURPLUS))
+        degrees = [operator.space.degree]
+        while (degree := degrees[-1] // 2) > 1:
+            degrees.append(degree)
+        domain = operator.space.domain
+        spaces = [Space(domain, degree, degree + _GAUSS_SURPLUS) for degree in degrees]
+        # both number their unknowns alike
+        assert np.array_equal(spaces[0].dofs, operator.space.dofs)
         self.levels = [Level(_on(space, operator), shift) for space in spaces]
-        coarsest = Space(operator.space.domain, 1, 1 + _GAUSS_SURPLUS)
+        coarsest = Space(domain, 1, 1 + _GAUSS_SURPLUS)
         self._coarsest = _Coarsest(operator, coarsest, shift)
         operators = [level.operator for level in self.levels] + [_on(coarsest, operator)]
         self._transfers = [Transfer(coarse, fine) for fine, coarse in itertools.pairwise(operators)]
+        # now rather than in the first cycle, so that memory is short here or nowhere
+        for level in self.levels:
+            level.prepare()
 
     @property
     def degrees(self) -> tuple[int, ...]:
@@ -116,16 +164,17 @@ class Multigrid:
 
     def apply(self, load: Array) -> Array:
         """The cycle applied to owned entries of a load vector. Collective."""
-        return self._cycle(0, load)
+        return self._cycle(0, load).copy()
 
     def _cycle(self, depth: int, load: Array) -> Array:
         if depth == len(self.levels):
             return self._coarsest.solve(load)
         level, transfer = self.levels[depth], self._transfers[depth]
-        u = level.smooth(load, None)
-        residual = transfer.restrict(load - level.apply(u))
-        u += transfer.prolong(self._cycle(depth + 1, residual))
-        return level.smooth(load, u)
+        level.smooth(load, start=True)
+        residual = transfer.restrict(level.residual(load))
+        level.u[:] += transfer.prolong(self._cycle(depth + 1, residual))
+        level.smooth(load, start=False)
+        return level.u
 
 
 class _Coarsest:
@@ -146,7 +195,6 @@ class _Coarsest:
 
 def _on(space: Space, operator: GibbsOperator) -> MatrixFree:
     """The operator on a space of another degree, with π from the polynomial through ``ln π``."""
-    if space is operator.space:
-        return MatrixFree(space, operator.gibbs, operator.diffusion)
     table = operator.space.gauss_interpolation(space.rule[0])
-    return MatrixFree(space, np.exp(operator.log_gibbs @ table.T), operator.diffusion)
+    gibbs = np.exp(operator.log_gibbs @ table.T)
+    return MatrixFree(space, gibbs, operator.diffusion, single=True)

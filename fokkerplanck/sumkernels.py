@@ -3,127 +3,125 @@
 With the basis ``φ_abc = φ_a φ_b φ_c`` and a tensor Gauss rule, values at the Gauss points are one
 small matrix along each axis in turn, so that a cell costs ``O(n^(m+1))`` instead of ``O(n^2m)``.
 Gradients are taken between Gauss points. `LANES` cells are worked on together, the cell being the
-contiguous axis, so that every loop over lanes is wide whatever the degree.
+contiguous axis, so that every operation is on whole vectors whatever the degree. After the first
+axis all is done slab by slab, in the nearest cache.
 
 Both nodes and Gauss points are symmetric: a matrix maps even vectors to even ones and odd to odd
-ones (a derivative swaps them), which halves the products. Such a matrix is given by its halves.
+ones (a derivative swaps them), which halves the products. Such a matrix is given by its halves,
+the even and then the odd one in a flat array.
 
-The numbers of nodes n and of Gauss points q per direction arrive as the lengths of tuples, which
-the compiler knows; it unrolls the inner products.
+The numbers of nodes n, of Gauss points q per direction and of axes arrive as the lengths of
+tuples, which the compiler knows.
 """
 
 import numpy as np
 from numba import njit
 
-#: Cells that are worked on together. A power of two would let strides collide in the caches.
-LANES = 24
+from fokkerplanck.simd import (
+    LANES,
+    differentiate_line,
+    differentiate_line_adding,
+    interpolate_line,
+    multiply_point,
+)
 
 _COMPILED = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}, "cache": True}
 
 
 @njit(**_COMPILED)
-def _along(x, y, halves, rows, columns, sign, before, after):
-    """Apply a matrix along one axis of x, of shape ``(before, columns, after, LANES)``, to y.
-
-    Args:
-        x: values, flat.
-        y: result of shape ``(before, rows, after, LANES)``, flat.
-        halves: even and odd half of the matrix.
-        rows: tuple as long as the matrix has rows.
-        columns: tuple as long as the matrix has columns.
-        sign: 1 where the matrix keeps parity, -1 where it swaps it.
-        before: entries of the axes before.
-        after: entries of the axes after.
-    """
-    num_rows, num_columns = len(rows), len(columns)
-    half, middle = num_columns // 2, (num_columns + 1) // 2
+def _interpolate(x, s, y, t, halves, rows, columns, before, after):
+    """Apply a matrix along one axis of x[s:], (before, columns, after, LANES), to y[t:]."""
     stride = after * LANES
-    # new here, so that the compiler sees that they overlap with nothing
-    even, odd = np.empty(middle * LANES), np.empty(middle * LANES)
     for i in range(before):
         for j in range(after):
-            s = i * num_columns * stride + j * LANES
-            t = i * num_rows * stride + j * LANES
-            for a in range(half):
-                for k in range(LANES):
-                    low, high = x[s + a * stride + k], x[s + (num_columns - 1 - a) * stride + k]
-                    even[a * LANES + k] = low + high
-                    odd[a * LANES + k] = low - high
-            if num_columns % 2:
-                for k in range(LANES):
-                    even[half * LANES + k] = x[s + half * stride + k]
-            for b in range(num_rows // 2):
-                first, last = t + b * stride, t + (num_rows - 1 - b) * stride
-                for k in range(LANES):
-                    symmetric, skew = 0.0, 0.0
-                    for a in range(middle):
-                        symmetric += halves[0][b, a] * even[a * LANES + k]
-                    for a in range(half):
-                        skew += halves[1][b, a] * odd[a * LANES + k]
-                    y[first + k] = symmetric + skew
-                    y[last + k] = sign * (symmetric - skew)
-            if num_rows % 2:
-                b = num_rows // 2
-                for k in range(LANES):
-                    total = 0.0
-                    for a in range(middle):
-                        total += halves[0][b, a] * even[a * LANES + k]
-                    for a in range(half):
-                        total += halves[1][b, a] * odd[a * LANES + k]
-                    y[t + b * stride + k] = total
+            begin = s + i * len(columns) * stride + j * LANES
+            end = t + i * len(rows) * stride + j * LANES
+            interpolate_line(x, begin, stride, y, end, stride, halves, rows, columns)
 
 
 @njit(**_COMPILED)
-def _along_all(x, y, halves, rows, columns, dimension):
-    """Apply a matrix along all axes; returns the array with the result, and the other one."""
+def _differentiate(x, s, y, t, halves, gauss, before, after):
+    """The same with the derivative at the Gauss points."""
+    stride = after * LANES
+    for i in range(before):
+        for j in range(after):
+            k = i * len(gauss) * stride + j * LANES
+            differentiate_line(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
+
+
+@njit(**_COMPILED)
+def _differentiate_adding(x, s, y, t, halves, gauss, before, after):
+    """Add to y[t:] the transpose of the derivative, applied to x[s:]."""
+    stride = after * LANES
+    for i in range(before):
+        for j in range(after):
+            k = i * len(gauss) * stride + j * LANES
+            differentiate_line_adding(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
+
+
+@njit(**_COMPILED)
+def _interpolate_all(x, y, spare, halves, rows, columns, axes):
+    """Apply a matrix along all axes of x to y."""
     r, c = len(rows), len(columns)
-    if dimension == 2:
-        _along(x, y, halves, rows, columns, 1.0, 1, c)
-        _along(y, x, halves, rows, columns, 1.0, r, 1)
-        return x, y
-    _along(x, y, halves, rows, columns, 1.0, 1, c * c)
-    _along(y, x, halves, rows, columns, 1.0, r, c)
-    _along(x, y, halves, rows, columns, 1.0, r * r, 1)
-    return y, x
+    slabs, slab = (
+        spare[: r * c ** (len(axes) - 1) * LANES],
+        spare[r * c ** (len(axes) - 1) * LANES :],
+    )
+    _interpolate(x, 0, slabs, 0, halves, rows, columns, 1, c ** (len(axes) - 1))
+    for i in range(r):
+        if len(axes) == 3:
+            _interpolate(slabs, i * c * c * LANES, slab, 0, halves, rows, columns, 1, c)
+            _interpolate(slab, 0, y, i * r * r * LANES, halves, rows, columns, r, 1)
+        else:
+            _interpolate(slabs, i * c * LANES, y, i * r * LANES, halves, rows, columns, 1, 1)
 
 
 @njit(**_COMPILED)
-def _differentiate(values, gradient, halves, gauss, dimension):
-    """Gradient at the Gauss points, shape (m, Q * LANES), of values there."""
-    q = len(gauss)
-    for axis in range(dimension):
-        before, after = q**axis, q ** (dimension - 1 - axis)
-        _along(values, gradient[axis], halves, gauss, gauss, -1.0, before, after)
+def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed, gauss, axes):
+    """Replace u at the Gauss points by what ``a M + b K`` makes of it there.
+
+    The first derivatives are taken on the whole cell, the others slab by slab.
+
+    Args:
+        factors: of one batch, as in `apply_gibbs`.
+        scales: of one batch.
+        a: factor of M.
+        b: factor of K.
+        w: u at the Gauss points, and the result.
+        first: space for the first derivatives.
+        others: space for the others of one slab.
+        halves: of the derivative.
+        halves_transposed: of its transpose.
+        gauss: tuple of length q.
+        axes: tuple of length m.
+    """
+    q, m = len(gauss), len(axes)
+    points = q ** (m - 1)
+    size = points * LANES
+    _differentiate(w, 0, first, 0, halves, gauss, 1, points)
+    for i in range(q):
+        for k in range(m - 1):
+            before, after = q**k, q ** (m - 2 - k)
+            _differentiate(w, i * size, others, k * size, halves, gauss, before, after)
+        for j in range(points):
+            p = i * size + j * LANES
+            multiply_point(
+                factors, p, q * size, scales, a, b, w, p, first, others, j * LANES, size, axes
+            )
+        for k in range(m - 1):
+            before, after = q**k, q ** (m - 2 - k)
+            _differentiate_adding(
+                others, k * size, w, i * size, halves_transposed, gauss, before, after
+            )
+    _differentiate_adding(first, 0, w, 0, halves_transposed, gauss, 1, points)
 
 
 @njit(**_COMPILED)
-def _differentiate_transposed(flux, values, spare, halves, gauss, dimension):
-    """Add the transpose of the gradient, applied to a flux of shape (m, Q * LANES), to values."""
-    q = len(gauss)
-    for axis in range(dimension):
-        before, after = q**axis, q ** (dimension - 1 - axis)
-        _along(flux[axis], spare, halves, gauss, gauss, -1.0, before, after)
-        for k in range(flux.shape[1]):
-            values[k] += spare[k]
-
-
-@njit(**_COMPILED)
-def _multiply(factors, scale, gradient, dimension):
-    """Replace gradients by ``scale G ∇u``; G is given by its upper triangle, row by row."""
-    if dimension == 2:
-        xx, xy, yy = factors[0], factors[1], factors[2]
-        for k in range(xx.size):
-            x, y = scale * gradient[0, k], scale * gradient[1, k]
-            gradient[0, k] = xx[k] * x + xy[k] * y
-            gradient[1, k] = xy[k] * x + yy[k] * y
-    else:
-        xx, xy, xz = factors[0], factors[1], factors[2]
-        yy, yz, zz = factors[3], factors[4], factors[5]
-        for k in range(xx.size):
-            x, y, z = scale * gradient[0, k], scale * gradient[1, k], scale * gradient[2, k]
-            gradient[0, k] = xx[k] * x + xy[k] * y + xz[k] * z
-            gradient[1, k] = xy[k] * x + yy[k] * y + yz[k] * z
-            gradient[2, k] = xz[k] * x + yz[k] * y + zz[k] * z
+def _weigh(weights, scales, a, w):
+    """The same without K."""
+    for p in range(0, w.size, LANES):
+        for k in range(LANES):
+            w[p + k] *= a * scales[k] * weights[p + k]
 
 
 @njit(**_COMPILED)
@@ -139,66 +137,72 @@ def _scatter(dofs, x, v):
 
 
 @njit(**_COMPILED)
-def _workspace(nodes, gauss, dimension):
-    """Two arrays of values and one of gradients."""
-    size = max(len(nodes), len(gauss)) ** dimension * LANES
-    gradient = np.empty((dimension, len(gauss) ** dimension * LANES))
-    return np.empty(size), np.empty(size), gradient
+def _workspace(few, many, axes):
+    """Arrays for the values at few nodes and at many, and for what lies between."""
+    n, q, m = len(few), len(many), len(axes)
+    spare = max(n, q) ** m + max(n, q) ** 2
+    return np.empty(n**m * LANES), np.empty(q**m * LANES), np.empty(spare * LANES)
 
 
 @njit(**_COMPILED)
-def apply_gibbs(dofs, factors, a, b, u, v, nodes, gauss, dimension, matrices):
+def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices):
     """Add ``(a M + b K) u`` to v.
 
     Args:
         dofs: degrees of freedom, shape (batches, N * LANES), nodes in tensor order.
         factors: ``π w det J`` and the upper triangle of ``D π w det J J^{-1} J^{-T}``, shape
             (batches, 1 + m(m+1)/2, Q * LANES), Gauss points in tensor order.
-        a: factor of M; 0 leaves it out.
+        scales: what the factors of a cell are to be multiplied by, shape (batches, LANES).
+        a: factor of M.
         b: factor of K; 0 leaves it out.
         u: local coefficients, ghosts too.
         v: result, same shape.
         nodes: tuple of length n.
         gauss: tuple of length q.
-        dimension: m, 2 or 3.
+        axes: tuple of length m, 2 or 3.
         matrices: halves of: basis at Gauss points, its transpose, derivative, its transpose.
     """
     basis, basis_transposed, derivative, derivative_transposed = matrices
-    x, y, gradient = _workspace(nodes, gauss, dimension)
+    q, m = len(gauss), len(axes)
+    x, w, spare = _workspace(nodes, gauss, axes)
+    first, others = np.empty(w.size), np.empty((m - 1) * q ** (m - 1) * LANES)
     for batch in range(len(dofs)):
         _gather(dofs[batch], u, x)
-        x, y = _along_all(x, y, basis, gauss, nodes, dimension)
+        _interpolate_all(x, w, spare, basis, gauss, nodes, axes)
         if b != 0.0:
-            _differentiate(x, gradient, derivative, gauss, dimension)
-            _multiply(factors[batch, 1:], b, gradient, dimension)
-        weights = factors[batch, 0]
-        for k in range(weights.size):
-            x[k] *= a * weights[k]
-        if b != 0.0:
-            _differentiate_transposed(gradient, x, y, derivative_transposed, gauss, dimension)
-        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension)
+            _multiply(
+                factors[batch], scales[batch], a, b, w, first, others,
+                derivative, derivative_transposed, gauss, axes,
+            )  # fmt: skip
+        else:
+            _weigh(factors[batch, 0], scales[batch], a, w)
+        _interpolate_all(w, x, spare, basis_transposed, nodes, gauss, axes)
         _scatter(dofs[batch], x, v)
 
 
 @njit(**_COMPILED)
-def apply_drift(dofs, factors, u, v, nodes, gauss, dimension, matrices):
+def apply_drift(dofs, factors, u, v, nodes, gauss, axes, matrices):
     """Add ``∫ π u b·∇φ_i`` to v; `factors` are ``π w det J J^{-1} b``, (batches, m, Q * LANES)."""
     basis, basis_transposed, _, derivative_transposed = matrices
-    x, y, flux = _workspace(nodes, gauss, dimension)
+    q, m = len(gauss), len(axes)
+    x, w, spare = _workspace(nodes, gauss, axes)
+    flux, total = np.empty(w.size), np.empty(w.size)
     for batch in range(len(dofs)):
         _gather(dofs[batch], u, x)
-        x, y = _along_all(x, y, basis, gauss, nodes, dimension)
-        for axis in range(dimension):
-            for k in range(flux.shape[1]):
-                flux[axis, k] = factors[batch, axis, k] * x[k]
-        x[:] = 0.0
-        _differentiate_transposed(flux, x, y, derivative_transposed, gauss, dimension)
-        x, y = _along_all(x, y, basis_transposed, nodes, gauss, dimension)
+        _interpolate_all(x, w, spare, basis, gauss, nodes, axes)
+        total[:] = 0.0
+        for axis in range(m):
+            weights = factors[batch, axis]
+            for k in range(w.size):
+                flux[k] = weights[k] * w[k]
+            before, after = q**axis, q ** (m - 1 - axis)
+            _differentiate_adding(flux, 0, total, 0, derivative_transposed, gauss, before, after)
+        _interpolate_all(total, x, spare, basis_transposed, nodes, gauss, axes)
         _scatter(dofs[batch], x, v)
 
 
 @njit(**_COMPILED)
-def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, dimension, halves):
+def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
     """Add to v, cell by cell, a matrix along all axes times the coefficients u of the cell.
 
     Args:
@@ -208,11 +212,41 @@ def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, dimension, halves):
         v: result.
         nodes_from: tuple as long as there are nodes per direction.
         nodes_to: the same, of the result.
-        dimension: m, 2 or 3.
+        axes: tuple of length m, 2 or 3.
         halves: even and odd half of the matrix.
     """
-    x, y, _ = _workspace(nodes_from, nodes_to, dimension)
+    x, y, spare = _workspace(nodes_from, nodes_to, axes)
     for batch in range(len(dofs_from)):
         _gather(dofs_from[batch], u, x)
-        x, y = _along_all(x, y, halves, nodes_to, nodes_from, dimension)
-        _scatter(dofs_to[batch], x, v)
+        _interpolate_all(x, y, spare, halves, nodes_to, nodes_from, axes)
+        _scatter(dofs_to[batch], y, v)
+
+
+@njit(**_COMPILED)
+def relax(load, image, inverse_diagonal, step, u, keep, gain):
+    """Replace a step by ``keep`` times it plus ``gain`` times the scaled residual; add it to u.
+
+    The image of u is left zero, for the next application. Arrays may hold ghosts, too.
+    """
+    for k in range(load.size):
+        step[k] = keep * step[k] + gain * inverse_diagonal[k] * (load[k] - image[k])
+        u[k] += step[k]
+        image[k] = 0.0
+
+
+@njit(**_COMPILED)
+def weighted_dot(weights, left, right):
+    """``Σ w x y``; BLAS would start threads."""
+    total = 0.0
+    for k in range(weights.size):
+        total += weights[k] * left[k] * right[k]
+    return total
+
+
+@njit(**_COMPILED)
+def dot(left, right):
+    """``Σ x y``."""
+    total = 0.0
+    for k in range(left.size):
+        total += left[k] * right[k]
+    return total

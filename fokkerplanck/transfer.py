@@ -49,11 +49,12 @@ class Transfer:
 
 def _move(source: MatrixFree, target: MatrixFree, matrix: Array, owned: Array) -> Array:
     """Sum over cells of the matrix along all axes. Collective."""
-    u, v = source.vector(), target.vector()
+    u, v = source.buffers[0], target.buffers[1]
     u.array[: len(owned)] = owned
     u.scatter_forward()
+    v.array[:] = 0.0
     sizes = (0,) * matrix.shape[1], (0,) * matrix.shape[0]
-    m = source.space.domain.dimension
-    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, m, halves(matrix))
+    axes = (0,) * source.space.domain.dimension
+    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, axes, halves(matrix))
     v.scatter_reverse(la.InsertMode.add)
     return v.array[: target.space.num_owned].copy()

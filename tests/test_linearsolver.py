@@ -8,7 +8,7 @@ from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.evolution import KrylovSpace
 from fokkerplanck.initial import Polynomial
 from fokkerplanck.iterative import IterativeResolvent, SolverError
-from fokkerplanck.linearsolver import factor_entries, free_memory, linear_solver
+from fokkerplanck.linearsolver import choose, factor_entries, free_memory, linear_solver
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
@@ -52,6 +52,14 @@ def test_memory_decides():
     assert isinstance(plenty, Resolvent)
     assert isinstance(little, IterativeResolvent)
     assert little.description.endswith("over the degrees 4 → 2 → 1")
+
+
+def test_choice_is_told_beforehand(operator):
+    choice = choose(operator.space, memory=4e9)
+    assert choice.method == "cholesky"
+    assert choice.description.startswith("cholesky, for about 0.0")
+    assert choice.description.endswith("GB of 4 GB")
+    assert choose(operator.space, "iterative", memory=4e9).method == "iterative"
 
 
 @pytest.mark.parametrize("method", ["auto", "cholesky", "iterative"])

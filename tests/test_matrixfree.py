@@ -119,6 +119,21 @@ def test_rounding_is_relative_to_the_local_density():
     assert largest(space, error / local) < 1e-13 * largest(space, u)
 
 
+@pytest.mark.parametrize("radius", [0.0, 7.5])
+def test_single_precision_is_relative_to_the_local_density(radius):
+    """π falls to 1e-69, and ``∫ π u²`` changes by no more than π does, wherever u lives."""
+    recipe = Recipe("disk", Annuli(1.0, 3), 8.0, sizes=((0.0, 0.5), (8.0, 0.2)))
+    space = Space(recipe.build(MPI.COMM_WORLD), 5, 6)
+    gibbs = GibbsOperator(space, 2.5 * np.sum(space.points**2, axis=2), 1.0).gibbs
+    double, single = (MatrixFree(space, gibbs, 1.0, single=kind) for kind in (False, True))
+    nodes = space.functions.tabulate_dof_coordinates()[: space.num_owned]
+    u = np.where(np.linalg.norm(nodes, axis=1) > radius, vector(space), 0.0)
+    comm = space.domain.comm
+    exact, found = (comm.allreduce(float(u @ m.apply(u))) for m in (double, single))
+    assert exact > 0.0
+    assert abs(found / exact - 1.0) < 2.0**-24
+
+
 def test_needs_a_tensor_product():
     domain = Recipe("interval", Annuli(1.0, 0), 1.0).build(MPI.COMM_WORLD)
     space = Space(domain, 2, 4)
