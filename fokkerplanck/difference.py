@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.evolution import STRIDE, Evolution, KrylovSpace
-from fokkerplanck.linearsolver import LinearSolver, linear_solver
+from fokkerplanck.linearsolver import AUTOMATIC, LinearSolver, SolverOptions
 from fokkerplanck.operators import GibbsOperator
 
 Array = npt.NDArray[np.float64]
@@ -32,11 +32,12 @@ class Propagator:
 
     operator: GibbsOperator
     shift: float  #: s > 0
+    options: SolverOptions = AUTOMATIC
 
     @cached_property
     def _resolvent(self) -> LinearSolver:
-        """The resolvent, by factors where they fit into memory. Collective at first use."""
-        return linear_solver(self.operator, self.shift)
+        """The resolvent. Collective at first use."""
+        return self.options.create(self.operator, self.shift)
 
     def solve(self, load: Array) -> Array:
         """``(M + K/s)^{-1}`` applied to a load vector. Collective."""

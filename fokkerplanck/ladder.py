@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.level import Level, Problem, Tables, gauss_space
+from fokkerplanck.linearsolver import SolverOptions
 from fokkerplanck.mesh import Domain
 from fokkerplanck.potential import NetworkPotential
 from fokkerplanck.progress import Progress
@@ -44,6 +45,14 @@ FINEST_RISK = 1e-13
 #: annuli's.
 WIDENING, WIDEST = 1.15, 4.0
 
+#: Share of the accuracy that the iteration of linear solvers may spend, and its smallest tolerance.
+_ITERATION_SHARE, FINEST_ITERATION = 1e-4, 1e-12
+
+#: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
+_SOLVERS = 4
+
+GIGABYTE = 1e9
+
 #: Shift of the Krylov space in units of 1/T: at least this, and so many times the exponent of the
 #: heat kernel in the farthest annulus, where resolvents must fall faster than the kernel does.
 SHIFT, FAR_SHIFT = 40.0, 1.5
@@ -67,6 +76,12 @@ class Ladder:
         self._rungs = list(rungs[min(_first_rung(study.tolerance), len(rungs) - 1) :])
         self._lowest = self._rungs[0][0] - 2
         self._domains: dict[tuple[float, float], Domain] = {}
+        section = study.settings.solver
+        self._solver = SolverOptions(
+            section.method,
+            section.memory and GIGABYTE * section.memory / _SOLVERS,
+            max(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION),
+        )
 
     def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
         """The first pair, for these depths. Collective.
@@ -108,12 +123,21 @@ class Ladder:
 
     def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Level, Level]:
         with self._progress.stage("risk"), blame("annuli"):
+            self._announce(space)
             fine = self._level(space, depths)
             coarse = fine.coarser()
             # Both check the potential's range, here where the study can be blamed.
             for level in (fine, coarse):
                 level.exact.operator.check_cells()
         return fine, coarse
+
+    def _announce(self, space: Space) -> None:
+        """Say what is going to be solved, and how, where this takes long. Collective."""
+        if space.domain.dimension > 1:
+            chosen = self._solver.choose(space).description
+            self._progress.note(
+                f"degree {space.degree}, {space.num_unknowns} unknowns; solver {chosen}"
+            )
 
     def _domain(self, radius: float, refinement: float) -> Domain:
         """The mesh, which several degrees have in common."""
@@ -155,7 +179,8 @@ class Ladder:
             {N: float(error) for N, error in table.error.items()},
         )
         shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
-        return Level(self._problem, space, tables, shift, 0.01 * self._study.tolerance)
+        tolerance = 0.01 * self._study.tolerance
+        return Level(self._problem, space, tables, shift, tolerance, self._solver)
 
 
 def _first_rung(tolerance: float) -> int:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fokkerplanck.difference import DifferenceEvolution, Propagator, evolve_difference
 from fokkerplanck.initial import InitialDensity
+from fokkerplanck.linearsolver import AUTOMATIC, SolverOptions
 from fokkerplanck.mesh import Domain
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
@@ -87,6 +88,7 @@ class Level:
     tables: Tables
     shift: float  #: of the shift-and-invert Krylov space
     tolerance: float  #: of the Krylov error estimate
+    solver: SolverOptions = AUTOMATIC
 
     @cached_property
     def exact(self) -> Propagator:
@@ -137,10 +139,12 @@ class Level:
             self.tables.interpolated(matrix),
             1.3 * self.shift,
             3.0 * self.tolerance,
+            self.solver,
         )
 
     def _propagator(self, potential: Array) -> Propagator:
-        return Propagator(GibbsOperator(self.space, potential, self.problem.diffusion), self.shift)
+        operator = GibbsOperator(self.space, potential, self.problem.diffusion)
+        return Propagator(operator, self.shift, self.solver)
 
 
 def gauss_space(domain: Domain, degree: int) -> Space:

@@ -8,7 +8,7 @@ fitted to factors of disks and balls of degree 2 to 8 (`docs/scaling.md`).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,31 @@ def linear_solver(
             f"the {choice.method} solver failed, probably for want of memory ({error}); "
             + _WAYS_OUT[choice.method]
         ) from error
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How systems with ``M + K/shift`` are to be solved."""
+
+    method: Method = "auto"
+    memory: float | None = None  #: bytes that all ranks together may take; by default what is free
+    tolerance: float = 1e-12  #: of the iteration
+
+    def choose(self, space: Space) -> "Choice":
+        """What `create` will take. Collective."""
+        return choose(space, self.method, self.memory)
+
+    def create(self, operator: GibbsOperator, shift: float) -> LinearSolver:
+        """Set up the solver of an operator. Collective.
+
+        Raises:
+            SolverError: there is not enough memory.
+        """
+        return linear_solver(operator, shift, self.method, self.memory, self.tolerance)
+
+
+#: The choice by memory.
+AUTOMATIC: Final = SolverOptions()
 
 
 @dataclass(frozen=True)

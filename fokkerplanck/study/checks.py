@@ -47,6 +47,14 @@ def check_initial(initial: InitialDensity, dimension: int, annuli: Annuli) -> No
         )
 
 
+def check_solver(method: str, dimension: int) -> None:
+    """Refuse the iteration on the line, where factors cost nothing."""
+    if method == "iterative" and dimension == 1:
+        raise StudyError(
+            "solver.method must be 'cholesky' or 'auto' for one parameter, got 'iterative'"
+        )
+
+
 def check_noise(sigma: float | Matrix, dimension: int) -> None:
     """Compare the size of a noise matrix with the number of parameters."""
     if isinstance(sigma, tuple) and len(sigma) != dimension:

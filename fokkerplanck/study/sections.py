@@ -215,6 +215,13 @@ class AccuracySection(Section):
     relative: Positive = Field(1e-6, lt=1)  #: uncertainty asked for, relative to each number
 
 
+class SolverSection(Section):
+    """``[solver]``: of the linear systems."""
+
+    method: Literal["auto", "cholesky", "iterative"] = "auto"
+    memory: Positive | None = None  #: gigabytes that all ranks together may take
+
+
 class Settings(Section):
     """All sections of a study file."""
 
@@ -228,6 +235,7 @@ class Settings(Section):
     depths: DepthsSection = DepthsSection()
     time: TimeSection = TimeSection()
     accuracy: AccuracySection = AccuracySection()
+    solver: SolverSection = SolverSection()
 
 
 def section_type(name: str, table: Mapping[str, Any]) -> type[Section]:

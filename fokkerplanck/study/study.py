@@ -11,7 +11,13 @@ from typing import Any, Final, Self
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.initial import FAMILIES, InitialDensity
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
-from fokkerplanck.study.checks import check_data, check_dimension, check_initial, check_noise
+from fokkerplanck.study.checks import (
+    check_data,
+    check_dimension,
+    check_initial,
+    check_noise,
+    check_solver,
+)
 from fokkerplanck.study.messages import StudyError, blame
 from fokkerplanck.study.samples import data_measure
 from fokkerplanck.study.sections import Settings
@@ -47,6 +53,7 @@ class Study:
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
+        check_solver(self.settings.solver.method, self.dimension)
         assert self.cap is not None
         assert self.penalty is not None
         if not self.depths:
