@@ -118,6 +118,9 @@ class _Skeleton:
         del complements
         matrix.setValuesCOO(values)  # type: ignore[arg-type]  # an array will do
         del values
+        # A copy goes without the index lists of the assembly, which are larger than the matrix.
+        assembled, matrix = matrix, matrix.duplicate(copy=True)
+        assembled.destroy()
         matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]  # an int in the stubs
         self._right, self._solution = matrix.createVecLeft(), matrix.createVecRight()
         self._solver = PETSc.KSP().create(comm)  # type: ignore[arg-type]  # the same
