@@ -6,6 +6,7 @@ cells, about a third of the unknowns at degree 8 on hexahedra, goes to the spars
 
 import numpy as np
 import numpy.typing as npt
+from mpi4py import MPI
 from petsc4py import PETSc
 from scipy.linalg import solve_triangular
 
@@ -18,6 +19,10 @@ Indices = npt.NDArray[np.int64]
 
 #: Entries of the element matrices that are computed at once.
 _CHUNK = 4_000_000
+
+#: Entries of a rank's Schur complements up to which MUMPS gets twice the workspace that it asks
+#: for, which is too little for few unknowns.
+_FEW_ENTRIES = 10_000_000
 
 
 class Resolvent:
@@ -32,9 +37,18 @@ class Resolvent:
         self._space = space = operator.space
         self._scale = 1.0 / np.sqrt(operator.diagonal(shift))
         self._inside, self._around = _split(space)
-        cells, n = space.dofs.shape
+        cells = len(space.dofs)
         self._factors = np.empty((cells, len(self._inside), len(self._inside)))
         self._links = np.empty((cells, len(self._inside), len(self._around)))
+        # The complements are large: nobody else holds them when the skeleton drops them.
+        self._skeleton = _Skeleton(
+            space, self._inside, self._around, self._complements(operator, shift)
+        )
+
+    def _complements(self, operator: GibbsOperator, shift: float) -> Array:
+        """Eliminate the insides of all cells; return the Schur complements (C, n, n)."""
+        space = self._space
+        cells, n = space.dofs.shape
         complements = np.empty((cells, len(self._around), len(self._around)))
         scale = space.with_ghosts(self._scale)[space.dofs]
         size = max(1, _CHUNK // n**2)
@@ -44,7 +58,7 @@ class Resolvent:
             matrices *= scale[part, :, None] * scale[part, None, :]
             for cell, matrix in enumerate(matrices, start):
                 complements[cell] = self._condense(cell, matrix)
-        self._skeleton = _Skeleton(space, self._inside, self._around, complements)
+        return complements
 
     @property
     def description(self) -> str:
@@ -99,8 +113,14 @@ class _Skeleton:
         rows, columns = np.triu_indices(len(around))
         left, right = numbers[:, rows].ravel(), numbers[:, columns].ravel()
         matrix.setPreallocationCOO(np.minimum(left, right), np.maximum(left, right))
+        del left, right
         values = complements[:, rows, columns].ravel()
+        del complements
         matrix.setValuesCOO(values)  # type: ignore[arg-type]  # an array will do
+        del values
+        # A copy goes without the index lists of the assembly, which are larger than the matrix.
+        assembled, matrix = matrix, matrix.duplicate(copy=True)
+        assembled.destroy()
         matrix.setOption(PETSc.Mat.Option.SPD, True)  # type: ignore[arg-type]  # an int in the stubs
         self._right, self._solution = matrix.createVecLeft(), matrix.createVecRight()
         self._solver = PETSc.KSP().create(comm)  # type: ignore[arg-type]  # the same
@@ -109,8 +129,8 @@ class _Skeleton:
         self._solver.getPC().setType("cholesky")
         self._solver.getPC().setFactorSolverType("mumps")
         self._solver.getPC().setFactorSetUpSolverType()
-        # Per cent of workspace beyond the estimate, which is too little for few unknowns a rank.
-        self._solver.getPC().getFactorMatrix().setMumpsIcntl(14, 100)
+        few = comm.allreduce(len(numbers), op=MPI.MAX) * len(around) ** 2 < _FEW_ENTRIES
+        self._solver.getPC().getFactorMatrix().setMumpsIcntl(14, 100 if few else 40)
         self._solver.setErrorIfNotConverged(True)
         self._solver.setUp()
 

@@ -20,13 +20,13 @@ Indices = npt.NDArray[np.int64]
 class CubedSphere:
     """Nodes and cells of a ball.
 
-    The cells of a face of the cube are equal in the angles ``π t/4``, -1 <= t <= 1.
+    The cells of a face of the cube end where its two axes say, in the angles ``π t/4`` on spheres.
     """
 
     half: float  #: half side of the cube core
     radii: Array  #: of the shells' spheres, increasing, the innermost sphere first
     blends: Array  #: of the layers around the core: from 0, the cube, to 1, the innermost sphere
-    per_edge: int  #: cells along an edge of the cube
+    sides: tuple[Array, Array, Array]  #: cell ends along each axis, from -1 to 1
     degree: int  #: of the cells
 
     @cached_property
@@ -37,10 +37,15 @@ class CubedSphere:
         element = basix.create_element(basix.ElementFamily.P, interval, self.degree, variant)
         return np.sort(element.points[:, 0])
 
-    @property
-    def _side(self) -> int:
-        """Lattice steps M along an edge of the cube."""
-        return self.per_edge * self.degree
+    @cached_property
+    def _counts(self) -> Indices:
+        """Cells along each axis of the cube, shape (3,)."""
+        return np.array([len(ends) - 1 for ends in self.sides])
+
+    @cached_property
+    def _steps(self) -> Indices:
+        """Lattice steps M along each axis of the cube, shape (3,)."""
+        return self.degree * self._counts
 
     @property
     def _num_layers(self) -> int:
@@ -49,12 +54,19 @@ class CubedSphere:
 
     @property
     def _num_core(self) -> int:
-        return (self._side + 1) ** 3
+        return int(np.prod(self._steps + 1))
 
     @property
     def _num_surface(self) -> int:
         """Lattice points on the cube's surface."""
-        return 6 * self._side**2 + 2
+        a, b, c = self._steps.tolist()
+        return int(2 * (a * b + b * c + c * a) + 2)
+
+    @cached_property
+    def _face_starts(self) -> Indices:
+        """Number of the first cell of each face in a layer, and their sum, shape (7,)."""
+        sizes = [self._counts[(axis + 1) % 3] * self._counts[(axis + 2) % 3] for axis in range(3)]
+        return np.concatenate([[0], np.cumsum(np.repeat(sizes, 2))])
 
     @property
     def num_nodes(self) -> int:
@@ -64,13 +76,13 @@ class CubedSphere:
     @property
     def num_cells(self) -> int:
         """Cells of the whole mesh."""
-        return self.per_edge**2 * (self.per_edge + 6 * self._num_layers)
+        return int(np.prod(self._counts) + self._num_layers * self._face_starts[-1])
 
     def nodes(self, numbers: Indices) -> Array:
         """Coordinates, shape (P, 3), of the nodes with these numbers."""
         points = np.empty((len(numbers), 3))
         core = numbers < self._num_core
-        place = np.stack(np.unravel_index(numbers[core], (self._side + 1,) * 3), axis=1)
+        place = np.stack(np.unravel_index(numbers[core], tuple(self._steps + 1)), axis=1)
         points[core] = self.half * self._along(place)
         level, surface = np.divmod(numbers[~core] - self._num_core, self._num_surface)
         along = self._along(self._surface_place(surface))
@@ -89,13 +101,14 @@ class CubedSphere:
             reference: the cell's nodes in the unit cube, shape (n, 3).
         """
         local = np.abs(reference[..., None] - self._ticks).argmin(axis=2)
-        inner = numbers[numbers < self.per_edge**3]
-        corner = self.degree * np.stack(np.unravel_index(inner, (self.per_edge,) * 3), axis=1)
+        num_inner = int(np.prod(self._counts))
+        inner, outer = numbers[numbers < num_inner], numbers[numbers >= num_inner] - num_inner
+        corner = self.degree * np.stack(np.unravel_index(inner, tuple(self._counts)), axis=1)
         core = self._core_number(corner[:, None] + local)
-        outer = numbers[numbers >= self.per_edge**3] - self.per_edge**3
-        layer, face, a, b = np.unravel_index(
-            outer, (self._num_layers, 6, self.per_edge, self.per_edge)
-        )
+        layer, in_layer = np.divmod(outer, self._face_starts[-1])
+        face = np.searchsorted(self._face_starts, in_layer, side="right") - 1
+        across = self._counts[(face // 2 + 2) % 3]
+        a, b = np.divmod(in_layer - self._face_starts[face], across)
         level = (self.degree * layer)[:, None] + local[:, 0]
         first = (self.degree * a)[:, None] + local[:, 1]
         second = (self.degree * b)[:, None] + local[:, 2]
@@ -104,9 +117,19 @@ class CubedSphere:
         return np.concatenate([core, np.where(level > 0, shell, self._core_number(place))])
 
     def _along(self, place: Indices) -> Array:
-        """Coordinates -1 <= t <= 1 of lattice indices 0..M, same shape."""
-        cell, tick = np.divmod(place, self.degree)
-        return 2.0 * (cell + self._ticks[tick]) / self.per_edge - 1.0
+        """Coordinates -1 <= t <= 1 of lattice places (P, 3), same shape."""
+        return np.stack(
+            [
+                self._axis_points(ends)[column]
+                for ends, column in zip(self.sides, place.T, strict=True)
+            ],
+            axis=1,
+        )
+
+    def _axis_points(self, ends: Array) -> Array:
+        """Coordinates of all lattice points along an axis, by the ends of its cells."""
+        inside = ends[:-1, None] + np.diff(ends)[:, None] * self._ticks[:-1]
+        return np.concatenate([inside.ravel(), ends[-1:]])
 
     def _layer_ends(self, level: Indices) -> tuple[Array, Array]:
         """Blend between cube and sphere, and radius, of levels; shapes (P, 1)."""
@@ -121,8 +144,7 @@ class CubedSphere:
 
     def _core_number(self, place: Indices) -> Indices:
         """Numbers of lattice points (..., 3) of the core."""
-        i, j, k = np.moveaxis(place, -1, 0)
-        return (i * (self._side + 1) + j) * (self._side + 1) + k
+        return np.ravel_multi_index(tuple(np.moveaxis(place, -1, 0)), tuple(self._steps + 1))
 
     @staticmethod
     def _turned(face: Indices, normal: Indices, first: Indices, second: Indices) -> Indices:
@@ -144,35 +166,38 @@ class CubedSphere:
 
         On low ends the first coordinate runs backwards, so that all cells have one orientation.
         """
-        high = face % 2 == 1
+        high, axis = face % 2 == 1, face // 2
+        backwards = self._steps[(axis + 1) % 3] - first
         return self._turned(
-            face, np.where(high, self._side, 0), np.where(high, first, self._side - first), second
+            face, np.where(high, self._steps[axis], 0), np.where(high, first, backwards), second
         )
 
     def _surface_number(self, place: Indices) -> Indices:
         """Ranks of lattice points (..., 3) among those on the surface, by i, then j, then k.
 
-        The planes i = 0 and i = M are full; between them each plane is the rim of a square.
+        The first and the last plane are full; between them each plane is the rim of a rectangle.
         """
-        M = self._side
+        L, M, N = self._steps
         i, j, k = np.moveaxis(place, -1, 0)
-        plane, rim = (M + 1) ** 2, 4 * M
-        on_rim = np.select([j == 0, j < M], [k, M + 1 + 2 * (j - 1) + (k == M)], 3 * M - 1 + k)
+        plane, rim = (M + 1) * (N + 1), 2 * (M + N)
+        beside, last_row = N + 1 + 2 * (j - 1) + (k == N), rim - N - 1 + k
+        on_rim = np.select([j == 0, j < M], [k, beside], last_row)
         between = plane + (i - 1) * rim + on_rim
-        last = plane + (M - 1) * rim + j * (M + 1) + k
-        return np.select([i == 0, i < M], [j * (M + 1) + k, between], last)
+        last = plane + (L - 1) * rim + j * (N + 1) + k
+        return np.select([i == 0, i < L], [j * (N + 1) + k, between], last)
 
     def _surface_place(self, number: Indices) -> Indices:
         """Lattice points (P, 3) of ranks on the surface: the inverse of `_surface_number`."""
-        M = self._side
-        plane, rim = (M + 1) ** 2, 4 * M
+        L, M, N = self._steps
+        plane, rim = (M + 1) * (N + 1), 2 * (M + N)
         i, on_rim = np.divmod(number - plane, rim)
-        side, end = np.divmod(on_rim - (M + 1), 2)
-        j = np.select([on_rim <= M, on_rim < 3 * M - 1], [0, side + 1], M)
-        k = np.select([on_rim <= M, on_rim < 3 * M - 1], [on_rim, end * M], on_rim - (3 * M - 1))
-        first, last = number < plane, number >= plane + (M - 1) * rim
-        in_plane = np.where(first, number, number - plane - (M - 1) * rim)
-        i = np.select([first, last], [0, M], i + 1)
+        side, end = np.divmod(on_rim - (N + 1), 2)
+        rows = [on_rim <= N, on_rim < rim - N - 1]
+        j = np.select(rows, [0, side + 1], M)
+        k = np.select(rows, [on_rim, end * N], on_rim - (rim - N - 1))
+        first, last = number < plane, number >= plane + (L - 1) * rim
+        in_plane = np.where(first, number, number - plane - (L - 1) * rim)
+        i = np.select([first, last], [0, L], i + 1)
         full = first | last
-        j = np.where(full, in_plane // (M + 1), j)
-        return np.stack([i, j, np.where(full, in_plane % (M + 1), k)], axis=1)
+        j = np.where(full, in_plane // (N + 1), j)
+        return np.stack([i, j, np.where(full, in_plane % (N + 1), k)], axis=1)

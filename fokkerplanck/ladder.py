@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,11 @@ RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 _RUNG_BOUNDS = (3e-5, 3e-7, 3e-8)
 
 #: The same for the ball.
-BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0))
+BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0))
+_BALL_RUNG_BOUNDS = (5e-3, 2e-3)
 
 #: Unknowns beyond which the resolution is not raised.
-MAX_UNKNOWNS = 150_000
+MAX_UNKNOWNS = 200_000
 
 #: Depths up to this one have a say in the choice of the mesh.
 _SHALLOW = 8
@@ -72,8 +74,10 @@ class Ladder:
         self._radius = outer_radius(
             study.penalty, study.penalty.gamma, self._around, study.tolerance
         )
-        rungs = BALL_RESOLUTIONS if study.network.num_parameters == 3 else RESOLUTIONS
-        self._rungs = list(rungs[min(_first_rung(study.tolerance), len(rungs) - 1) :])
+        ball = study.network.num_parameters == 3
+        rungs = BALL_RESOLUTIONS if ball else RESOLUTIONS
+        first = _first_rung(study.tolerance, _BALL_RUNG_BOUNDS if ball else _RUNG_BOUNDS)
+        self._rungs = list(rungs[min(first, len(rungs) - 1) :])
         self._lowest = self._rungs[0][0] - 2
         self._domains: dict[tuple[float, float], Domain] = {}
         section = study.settings.solver
@@ -126,6 +130,10 @@ class Ladder:
             self._announce(space)
             fine = self._level(space, depths)
             coarse = fine.coarser()
+            if space.domain.dimension == 3:
+                # Cells of the ball are large: what a rough potential does between the Gauss points
+                # is seen only by points of the companion's own.
+                coarse = replace(coarse, tables=self._tables(coarse.space, depths))
             # Both check the potential's range, here where the study can be blamed.
             for level in (fine, coarse):
                 level.exact.operator.check_cells()
@@ -167,25 +175,28 @@ class Ladder:
         return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
 
     def _level(self, space: Space, depths: Sequence[float]) -> Level:
+        shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
+        tolerance = 0.01 * self._study.tolerance
+        tables = self._tables(space, depths)
+        return Level(self._problem, space, tables, shift, tolerance, self._solver)
+
+    def _tables(self, space: Space, depths: Sequence[float]) -> Tables:
         """Tabulate all potentials at the Gauss points."""
         points = space.points
         cells, count, m = points.shape
         with _refusing_blow_up():
             table = self._potential.tabulate(points.reshape(-1, m), depths, self._comm)
-        tables = Tables(
+        return Tables(
             table.value.reshape(cells, count),
             {N: values.reshape(cells, count) for N, values in table.difference.items()},
             {N: values.reshape(points.shape) for N, values in table.difference_gradient.items()},
             {N: float(error) for N, error in table.error.items()},
         )
-        shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
-        tolerance = 0.01 * self._study.tolerance
-        return Level(self._problem, space, tables, shift, tolerance, self._solver)
 
 
-def _first_rung(tolerance: float) -> int:
+def _first_rung(tolerance: float, bounds: Sequence[float]) -> int:
     """Index of the resolution to begin with: higher degrees pay where more digits are asked."""
-    return sum(tolerance <= bound for bound in _RUNG_BOUNDS)
+    return sum(tolerance <= bound for bound in bounds)
 
 
 @contextmanager

@@ -89,8 +89,9 @@ class Recipe:
     points: tuple[float, ...] = ()  #: further cell ends (interval only)
     sizes: tuple[tuple[float, float], ...] = ((0.0, 0.5),)  #: (radius, largest radial cell size)
     sectors: int = 16  #: equal cells around (not the interval); a multiple of 4
-    #: Cell ends along the east and the north side instead of equal cells, from -1 to 1 in units of
-    #: an eighth of a turn (disk only). The west and the south side mirror them.
+    #: Cell ends instead of equal cells, from -1 to 1 in units of an eighth of a turn: along the
+    #: east and the north side of the disk, which the west and the south side mirror; or along the
+    #: three axes of the ball's cube.
     sides: tuple[tuple[float, ...], ...] = ()
     geometry_degree: int = 6  #: degree of the curved cells
 
@@ -107,9 +108,11 @@ class Recipe:
             raise ValueError(f"mesh sizes must be positive, got {self.sizes!r}")
         if self.sectors < 4 or self.sectors % 4:
             raise ValueError(f"mesh sectors must be a positive multiple of 4, got {self.sectors}")
-        if self.sides and not (len(self.sides) == 2 and all(map(_is_partition, self.sides))):
+        needed = {"interval": 0, "disk": 2, "ball": 3}[self.family]
+        if self.sides and not (len(self.sides) == needed and all(map(_is_partition, self.sides))):
             raise ValueError(
-                f"mesh sides must be two increasing lists from -1 to 1, got {self.sides!r}"
+                f"mesh sides of the {self.family} must be {needed} increasing lists from -1 to 1, "
+                f"got {self.sides!r}"
             )
         if not 1 <= self.geometry_degree <= 10:
             raise ValueError(f"mesh geometry_degree must lie in 1..10, got {self.geometry_degree}")
@@ -140,7 +143,7 @@ class Recipe:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 "mesh recipe: annuli must be {radius, count}, breaks and points lists of numbers, "
-                f"sizes a list of [radius, size], sides two lists of numbers; got {error}"
+                f"sizes a list of [radius, size], sides lists of numbers; got {error}"
             ) from error
         whole = {key: text[key] for key in ("sectors", "geometry_degree") if key in text}
         return cls(
@@ -190,11 +193,13 @@ class Recipe:
         """The lattice of the ball's nodes."""
         first, half = self.spheres[0], self._half
         layers = self._partition(np.array([half, first]))
+        equal = np.linspace(-1.0, 1.0, self.sectors // 4 + 1)
+        x, y, z = (np.array(side) for side in self.sides or (equal,) * 3)
         return CubedSphere(
             half,
             self._partition(self.spheres),
             (layers - half) / (first - half),
-            self.sectors // 4,
+            (x, y, z),
             self.geometry_degree,
         )
 

@@ -12,7 +12,7 @@ from fokkerplanck.space import Space
 Array = npt.NDArray[np.float64]
 
 #: Relative accuracy of the integrals over the cells where the sign changes, by dimension.
-_RELATIVE = {1: 1e-11, 2: 1e-11, 3: 1e-7}
+_RELATIVE = {1: 1e-11, 2: 1e-11, 3: 1e-6}
 
 
 @dataclass(frozen=True)

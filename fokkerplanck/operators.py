@@ -176,7 +176,7 @@ class GibbsOperator:
         space = self.space
         flux = space.weights * self.gibbs * space.evaluate(coefficients)
         pulled = np.einsum("cqai,cqi->acq", space.geometry.inverses, drift)
-        return space.assemble(sum((flux * pulled[a]) @ g for a, g in enumerate(space.slopes)))
+        return space.assemble(space.tested_by_slopes(flux * pulled))
 
     def diagonal(self, shift: float) -> Array:
         """Diagonal of ``M + K/shift``, owned entries. Collective."""

@@ -26,14 +26,15 @@ LARGEST_CELL = 0.5
 #: Largest radial cell at a distance, relative to its radius.
 LARGEST_RATIO = 0.2
 
-#: Cells of the ball may be larger than these by this factor: there, unknowns are dear.
-BALL_FACTOR = 2.0
+#: Radial cells of the ball may be larger than these by the first factor, and V/D may change more
+#: across them by the second: there, unknowns are dear, and the angular resolution is what limits.
+BALL_FACTOR, BALL_EXPONENT_FACTOR = 2.0, 1.5
 
 #: A cell around is halved at most this often.
 MAX_HALVINGS = 4
 
 #: Largest change of the heat kernel's exponent over a cell; on the line, unknowns cost nothing.
-_HEAT_PER_CELL = {1: 4.0, 2: 8.0, 3: 8.0}
+_HEAT_PER_CELL = {1: 4.0, 2: 8.0, 3: 12.0}
 
 #: Exponents of the heat kernel up to which numbers are resolved, by dimension: down to 1e-220 on
 #: the line, where unknowns cost nothing, else to where numbers need not meet the accuracy.
@@ -168,9 +169,11 @@ def choose_recipe(
     slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2)) / around.diffusion
     diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
     largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
+    exponent = EXPONENT_PER_CELL
     if around.dimension == 3:
         largest *= BALL_FACTOR
-    sizes = np.minimum(largest, EXPONENT_PER_CELL / np.maximum(slope, 1e-300))
+        exponent *= BALL_EXPONENT_FACTOR
+    sizes = np.minimum(largest, exponent / np.maximum(slope, 1e-300))
     heat = np.maximum(around.heat_slope(radii), 1e-300)
     sizes = np.minimum(sizes, _HEAT_PER_CELL[around.dimension] / heat) / refinement
     edges = (*around.annuli.edges, *around.breaks, radius)

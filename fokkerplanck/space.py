@@ -1,5 +1,6 @@
 """High-order Galerkin spaces, their Gauss points and what is tabulated there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from dolfinx import fem, la
 
 from fokkerplanck.cellmap import CellMap
 from fokkerplanck.mesh import Domain
-from fokkerplanck.tensor import TensorElement
+from fokkerplanck.tensor import TensorElement, along_axes
 
 Array = npt.NDArray[np.float64]
 
@@ -184,8 +185,37 @@ class Space:
 
     def evaluate(self, owned: Array, basis: Array | None = None) -> Array:
         """Values (C, q) at the Gauss points, or where `basis` was tabulated. Collective."""
-        basis = self.basis if basis is None else basis
-        return self.with_ghosts(owned)[self.dofs] @ basis.T
+        local = self.with_ghosts(owned)[self.dofs]
+        if basis is None and self.domain.dimension == 3:
+            values = along_axes([self._lines[0]] * 3, local[:, self.element.order])
+            return values[:, np.argsort(self.tensor_rule[0])]
+        return local @ (self.basis if basis is None else basis).T
+
+    def tested(self, values: Array) -> Array:
+        """Sums ``Σ_q f φ_i`` of values (C, q) at the Gauss points, shape (C, num_basis)."""
+        if self.domain.dimension == 3:
+            return self._tested_along(values, (0, 0, 0))
+        return values @ self.basis
+
+    def tested_by_slopes(self, fluxes: Sequence[Array]) -> Array:
+        """Sums ``Σ_aq f_a ∂_aφ_i`` of m values (C, q) at the Gauss points, (C, num_basis)."""
+        if self.domain.dimension == 3:
+            unit = np.eye(3, dtype=int).tolist()
+            terms = [self._tested_along(f, kinds) for f, kinds in zip(fluxes, unit, strict=True)]
+        else:
+            terms = [f @ g for f, g in zip(fluxes, self.slopes, strict=True)]
+        total: Array = np.sum(terms, axis=0)
+        return total
+
+    def _tested_along(self, values: Array, kinds: Sequence[int]) -> Array:
+        """Sums against products of lines, along each axis differentiated (1) or not (0)."""
+        tables = [self._lines[kind].T for kind in kinds]
+        return along_axes(tables, values[:, self.tensor_rule[0]])[:, self.element.place]
+
+    @cached_property
+    def _lines(self) -> Array:
+        """Basis functions of one axis and their derivatives at the Gauss points, (2, n_q, n)."""
+        return self.element.lines(self.tensor_rule[1])
 
     def interpolate(self, values: Array) -> Array:
         """Owned coefficients of the function with values (C, q) at the Gauss points. Collective.
@@ -219,7 +249,7 @@ class Space:
 
     def load(self, values: Array) -> Array:
         """Load vector ``∫ f φ_i``; f has values (C, q) at the Gauss points. Collective."""
-        return self.assemble((self.weights * values) @ self.basis)
+        return self.assemble(self.tested(self.weights * values))
 
     def integrate(self, values: Array) -> float:
         """Integral of a function with values (C, q) at the Gauss points. Collective."""

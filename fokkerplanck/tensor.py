@@ -75,6 +75,24 @@ class TensorElement:
         )
 
 
+def along_axes(matrices: Sequence[Array], values: Array) -> Array:
+    """Apply one matrix per axis to tensors that have them in common.
+
+    Args:
+        matrices: m matrices of shape (a_k, b_k).
+        values: shape (B, b_1···b_m), C-ordered.
+
+    Returns:
+        Shape (B, a_1···a_m), C-ordered.
+    """
+    count, done = len(values), values
+    # The last axis is worked on and goes first, until all are in their old places.
+    for matrix in reversed(matrices):
+        rows = done.reshape(-1, matrix.shape[1]) @ matrix.T
+        done = rows.reshape(count, -1, len(matrix)).swapaxes(1, 2)
+    return done.reshape(count, -1)
+
+
 def contract(tables: Sequence[Array], values: Array) -> Array:
     """Apply one matrix per axis to tensors, each tensor with matrices of its own.
 

@@ -65,6 +65,8 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
         if depth == waiting[0]:
             decays, picture = _decays(solutions), _picture(solutions[0])
             starts = _starts(study, levels, depth, progress)
+        # The factors of this depth make room for those of the next.
+        del solutions
     measurements = smoothed(measurements)
     table = Table(table_rows(measurements, study))
     return dataclasses.replace(

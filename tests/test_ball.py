@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from dolfinx import fem
+from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from scipy.stats import kstest
 
@@ -20,6 +21,7 @@ from fokkerplanck.kinks import volume_integral
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.norms import weighted_l1
 from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.potential import NetworkPotential
 from fokkerplanck.progress import Progress
 from fokkerplanck.space import Space, barycentric_weights
 from fokkerplanck.start import initial_load
@@ -33,7 +35,7 @@ OU = OrnsteinUhlenbeck(0.5, Gaussian((0.3, -0.2, 0.1), 0.4))
 def density():
     """The Ornstein-Uhlenbeck density at T = 1."""
     recipe = Recipe("ball", Annuli(1.0, 2), 6.0, sizes=((0.0, 1.2),), sectors=8, geometry_degree=8)
-    domain = recipe.build(fp.solver.MPI.COMM_WORLD)
+    domain = recipe.build(MPI.COMM_WORLD)
     return fp.solve(OU.potential, OU.initial, domain=domain, degree=5).density(1.0)
 
 
@@ -47,6 +49,18 @@ def test_tensor_element_is_basix_element(dimension):
     expected = element._create(dimension).tabulate(1, points)[..., 0]
     np.testing.assert_allclose(element.table(points), expected[0], atol=1e-13)
     np.testing.assert_allclose(element.slopes(points), expected[1:], atol=1e-12)
+
+
+def test_sums_along_axes_are_those_with_tables(comm):
+    space = Space(RECIPE.build(comm), 3, 6)
+    rng = np.random.default_rng(comm.rank)
+    u, local = rng.standard_normal(space.num_owned), rng.standard_normal(space.points.shape[:2])
+    dense = space.with_ghosts(u)[space.dofs] @ space.basis.T
+    np.testing.assert_allclose(space.evaluate(u), dense, atol=1e-13)
+    np.testing.assert_allclose(space.tested(local), local @ space.basis, atol=1e-12)
+    expected = sum(k * local @ slopes for k, slopes in enumerate(space.slopes))
+    sums = space.tested_by_slopes([k * local for k in range(3)])
+    np.testing.assert_allclose(sums, expected, atol=1e-11)
 
 
 @pytest.mark.parametrize("family", ["interval", "disk", "ball"])
@@ -201,6 +215,16 @@ def _study(dimension, depths):
             "accuracy": {"relative": 0.5 if dimension == 3 else 1e-4},
         }
     )
+
+
+def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkeypatch):
+    monkeypatch.setattr(ladder, "BALL_RESOLUTIONS", ((4, 1.0),))
+    study = _study(3, [2])
+    fine, coarse = ladder.Ladder(study, comm, Progress()).begin([2.0])
+    potential = NetworkPotential(study.network, study.data, study.cap, study.penalty, 1e-9)
+    for level in (fine, coarse):
+        table = potential.tabulate(level.space.points.reshape(-1, 3), [2.0], comm)
+        np.testing.assert_allclose(level.tables.potential.ravel(), table.value, rtol=1e-5)
 
 
 @pytest.mark.slow

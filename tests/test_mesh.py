@@ -69,13 +69,23 @@ def test_every_rank_makes_its_share_of_the_ball(comm, monkeypatch):
         assert max(made[name]) <= total / comm.size + 1
 
 
-def test_numbers_of_nodes_on_the_surface_of_the_cube():
-    sphere = CubedSphere(0.4, np.array([1.0, 2.0]), np.array([0.0, 1.0]), 2, 3)
-    numbers = np.arange(6 * 6**2 + 2)
-    places = sphere._surface_place(numbers)
-    np.testing.assert_array_equal(sphere._surface_number(places), numbers)
-    assert np.all(np.any((places == 0) | (places == 6), axis=1))
-    np.testing.assert_array_equal(np.lexsort(places.T[::-1]), numbers)
+def test_volume_of_a_ball_with_unequal_sides():
+    sides = ((-1.0, 1.0), (-1.0, -0.3, 0.2, 1.0), (-1.0, 0.1, 1.0))
+    recipe = dataclasses.replace(BALL, sides=sides, geometry_degree=10)
+    expected = 4 / 3 * np.pi * np.diff(np.array([0.0, 1.0, 2.0, 2.5]) ** 3)
+    # A cell of a quarter of a turn meets the spheres between its nodes to this.
+    np.testing.assert_allclose(region_volumes(space_of(recipe)), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 2), (1, 2, 3), (3, 1, 2)])
+def test_numbers_of_nodes_on_the_surface_of_the_cube(counts):
+    x, y, z = (np.linspace(-1.0, 1.0, count + 1) for count in counts)
+    sphere = CubedSphere(0.4, np.array([1.0, 2.0]), np.array([0.0, 1.0]), (x, y, z), 3)
+    lattice = np.stack(np.unravel_index(np.arange(sphere._num_core), sphere._steps + 1), axis=1)
+    surface = lattice[np.any((lattice == 0) | (lattice == sphere._steps), axis=1)]
+    numbers = np.arange(sphere._num_surface)
+    np.testing.assert_array_equal(sphere._surface_place(numbers), surface)
+    np.testing.assert_array_equal(sphere._surface_number(surface), numbers)
 
 
 def test_length_of_the_interval():
@@ -160,6 +170,7 @@ GOOD = 'family = "disk"\nradius = 4.0\nannuli = {radius = 1.0, count = 2}\n'
         (GOOD + "sizes = [[0.0, 0.0]]", "mesh sizes must be positive"),
         (GOOD + "sizes = [0.0]", "sizes a list of"),
         (GOOD + "sectors = 6", "mesh sectors must be a positive multiple of 4"),
+        (GOOD + "sides = [[-1.0, 1.0]]", "mesh sides of the disk must be 2 increasing lists"),
         (GOOD + "geometry_degree = 11", "mesh geometry_degree must lie in 1..10"),
     ],
 )

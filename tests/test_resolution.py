@@ -15,6 +15,7 @@ from fokkerplanck.level import gauss_space
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.resolution import (
+    BALL_EXPONENT_FACTOR,
     EXPONENT_PER_CELL,
     LARGEST_CELL,
     LARGEST_RATIO,
@@ -93,6 +94,14 @@ def test_cells_obey_the_size_rules():
     assert np.all(change[1:-1] <= EXPONENT_PER_CELL * (1 + 1e-9))
     far = radii > 3.0
     assert change[far][:-1] == pytest.approx(EXPONENT_PER_CELL, rel=1e-6)
+
+
+def test_potential_changes_more_over_radial_cells_of_the_ball():
+    recipe = choose_recipe(lambda x: 4 * quadratic(x), around(3), 6.0, 8, 1e-3)
+    radii, sizes = np.array(recipe.sizes).T
+    change = (8 * radii * sizes)[radii > 4.0]
+    # At the outer end the slope is taken from one side.
+    assert change[:-1] == pytest.approx(EXPONENT_PER_CELL * BALL_EXPONENT_FACTOR, rel=1e-6)
 
 
 def test_refinement_divides_all_sizes():
