@@ -1,6 +1,7 @@
 """The driver: from a study to the table of measured bounds."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 from mpi4py import MPI
@@ -9,6 +10,7 @@ from fokkerplanck.adaptation import measured, unmet
 from fokkerplanck.checks import check_bounds, check_start
 from fokkerplanck.constants import ExplicitConstants, explicit_constants
 from fokkerplanck.density import Density
+from fokkerplanck.export import write_solution
 from fokkerplanck.ladder import Ladder
 from fokkerplanck.laws import decay
 from fokkerplanck.level import Level
@@ -35,12 +37,19 @@ LAW_TIMES = (0.25, 0.5, 1.0)
 _NUM_PIXELS = {1: 1601, 2: 241, 3: 121}
 
 
-def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
+def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = None) -> Table:
     """Measure all bounds of a study. Collective.
 
     The sharp limit comes first, then the depths from large to small. A depth whose numbers miss the
     accuracy is measured again with what limits it improved, and so the shallower ones then begin:
     small depths differ most from the limit and are the hardest.
+
+    Args:
+        study: what is measured.
+        comm: all ranks of it work.
+        progress: hears of it.
+        fields: file that ends in ``.vtkhdf`` for the densities of the deepest depth, by
+            `write_solution`; none by default.
 
     Raises:
         StudyError: the study asks for what cannot be computed; the message says what to change.
@@ -64,6 +73,8 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
         constants[depth] = explicit_constants(levels[0], depth)
         if depth == waiting[0]:
             decays, picture = _decays(solutions), _picture(solutions[0])
+            if fields is not None:
+                write_solution(solutions[0], fields)
             starts = _starts(study, levels, depth, progress)
     measurements = smoothed(measurements)
     table = Table(table_rows(measurements, study))
