@@ -43,11 +43,13 @@ def picture(solution: Solution) -> Picture:
         inside = np.linalg.norm(points, axis=-1) <= radius
         values[inside] = error(points[inside])
         errors.append(Pane(axes, grid, values))
-    return Picture(solution.depth, _densities(density, radius), tuple(errors))
+    return Picture(solution.depth, density_panes(density, radius), tuple(errors))
 
 
-def _densities(density: Density, radius: float) -> tuple[Pane, ...]:
+def density_panes(density: Density, radius: float) -> tuple[Pane, ...]:
     """The density, or its marginals onto two axes, where most of the mass is. Collective.
+
+    Beyond the radius it counts as 0.
 
     The sums over equispaced points converge faster than any power of their distance, which is a
     third of a standard deviation.

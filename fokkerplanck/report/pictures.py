@@ -66,16 +66,17 @@ def _rows(picture: Picture) -> list[list[tuple[str, Pane, bool]]]:
     p = "$p$" if limit else "$p^N$"
     at = f"at $T$, {_depth(picture.depth)}"
     densities, errors = picture.densities, picture.errors
+    lines = "" if densities[0].values.ndim == 1 else "; lines: decades"
     weighted = r"$N\,e^{\gamma H/4}\,|p-p^N|$"
     if len(errors) == 1:
         return [
             [
-                (f"{p} {at}", densities[0], False),
+                (f"{p} {at}{lines}", densities[0], False),
                 (f"{weighted} {at}", errors[0], True),
             ]
         ]
     return [
-        [(f"{p} integrated over {_rest(pane)}, {at}", pane, False) for pane in densities],
+        [(f"{p} integrated over {_rest(pane)}, {at}{lines}", pane, False) for pane in densities],
         [(f"{weighted} on {_rest(pane)}$=0$, {at}", pane, True) for pane in errors],
     ]
 
