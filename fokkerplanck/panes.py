@@ -12,7 +12,7 @@ from fokkerplanck.solution import Solution
 Array = npt.NDArray[np.float64]
 
 #: Points along an axis, by dimension: of the density, or its marginals, and of the weighted error.
-_DENSITY_PIXELS = {1: 801, 2: 161, 3: 41}
+_DENSITY_PIXELS = {1: 801, 2: 161, 3: 33}
 _ERROR_PIXELS = {1: 1601, 2: 241, 3: 81}
 
 #: Standard deviations that the pictures of the density show to each side.
@@ -49,17 +49,17 @@ def picture(solution: Solution) -> Picture:
 def density_panes(density: Density, radius: float) -> tuple[Pane, ...]:
     """The density, or its marginals onto two axes, where most of the mass is. Collective.
 
-    Beyond the radius it counts as 0.
+    Beyond the radius, and of three parameters beyond the deviations shown, it counts as 0.
 
-    The sums over equispaced points converge faster than any power of their distance, which is a
-    third of a standard deviation.
+    The sums over equispaced points converge faster than any power of their distance, which is at
+    most 0.4 standard deviations where all the mass is about the origin.
     """
     m = density.dimension
     reach = np.abs(density.mean) + _DEVIATIONS * np.sqrt(np.diag(density.covariance))
     half = min(radius, float(np.max(reach)))
     grid = np.linspace(-half, half, _DENSITY_PIXELS[m])
     points = _lattice(grid, m)
-    inside = np.linalg.norm(points, axis=-1) <= radius
+    inside = np.linalg.norm(points, axis=-1) <= (half if m == 3 else radius)
     values = np.zeros(inside.shape)
     values[inside] = density(points[inside])
     if m < 3:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from mpi4py import MPI
+from vtkhdf import read
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.export import write_density, write_mesh
@@ -15,22 +15,6 @@ from fokkerplanck.solver import solve
 
 MESHES = Path(__file__).parents[1] / "meshes"
 FAMILIES = {1: "interval", 2: "disk", 3: "ball"}
-
-
-def read(path):
-    """The arrays of a file by name; files of VTK have a version and a type."""
-    with h5py.File(path) as file:
-        group = file["VTKHDF"]
-        assert group.attrs["Type"] == b"UnstructuredGrid"
-        assert tuple(group.attrs["Version"]) == (2, 2)
-        names = ("Points", "Connectivity", "Offsets", "Types")
-        arrays = {name: group[name][:] for name in names}
-        for fields in ("PointData", "CellData"):
-            for name, values in group.get(fields, {}).items():
-                arrays[name] = values[:].squeeze()
-        for count, name in (("NumberOfPoints", "Points"), ("NumberOfCells", "Types")):
-            assert group[count][:] == [len(arrays[name])]
-    return arrays
 
 
 def vtk_nodes(dimension, degree):
@@ -156,7 +140,9 @@ def ordered(rows):
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 def test_density_is_drawn_as_it_is(tmp_path, dimension):
     domain = recipe(dimension).build(MPI.COMM_WORLD)
-    initial = Polynomial((0.3, 0.2, 0.1)[:dimension], 1.0)
+    # A centred start is integrated faster, which counts in three dimensions
+    center = (0.3, 0.2)[:dimension] if dimension < 3 else (0.0, 0.0, 0.0)
+    initial = Polynomial(center, 1.0)
     degree = 6 if dimension < 3 else 4
     solution = solve(lambda x: np.sum(x**2, axis=1), initial, 1.0, domain=domain, degree=degree)
     density = solution.density(1.0)

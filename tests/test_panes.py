@@ -18,7 +18,9 @@ def test_panes_hold_the_density_or_its_marginals(m):
     size = 1.0 if m == 3 else 0.5
     recipe = Recipe(FAMILIES[m], Annuli(1.0, 2), 4.0, sizes=((0.0, size),), sectors=8)
     domain = recipe.build(MPI.COMM_WORLD)
-    initial = Polynomial((0.5, 0.2, 0.1)[:m], 1.0)
+    # A centred start is integrated faster, which counts in three dimensions
+    center = (0.3, 0.2)[:m] if m < 3 else (0.0, 0.0, 0.0)
+    initial = Polynomial(center, 1.0)
     solution = solve(lambda x: np.sum(x**2, axis=1), initial, 0.5, domain=domain, degree=4)
     density = solution.density(0.5)
     panes = density_panes(density, 4.0)
