@@ -32,8 +32,7 @@ class CellMap:
     @cached_property
     def element(self) -> TensorElement:
         """The coordinate element."""
-        degree = self.domain.mesh.ufl_domain().ufl_coordinate_element().degree
-        return TensorElement(degree, self.domain.dimension)
+        return TensorElement(self.domain.geometry_degree, self.domain.dimension)
 
     @cached_property
     def tensor_nodes(self) -> Array:

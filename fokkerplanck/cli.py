@@ -19,6 +19,7 @@ import fokkerplanck
 from fokkerplanck.evolution import KrylovError
 from fokkerplanck.export import write_mesh
 from fokkerplanck.iterative import SolverError
+from fokkerplanck.mesh import Recipe
 from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
 from fokkerplanck.results import Table
@@ -26,6 +27,9 @@ from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.messages import one_line
 from fokkerplanck.study.study import DEFAULT
 from fokkerplanck.verification import run
+
+#: File of the densities in the folder of the results.
+FIELDS = "fields.vtkhdf"
 
 
 def main() -> None:
@@ -84,7 +88,8 @@ def commands(context: click.Context) -> None:
     help="Change a value of the study; may be repeated.",
 )
 @click.option("--explain", is_flag=True, help="Print the parts of every uncertainty.")
-def verify(study: str, out: str, settings: tuple[str, ...], explain: bool) -> int:
+@click.option("--fields", is_flag=True, help="Write the densities for ParaView, too.")
+def verify(study: str, out: str, settings: tuple[str, ...], explain: bool, fields: bool) -> int:
     """Verify the bounds of STUDY, a TOML file or the name of a shipped study."""
     comm = MPI.COMM_WORLD
     folder = Path(out)
@@ -96,8 +101,10 @@ def verify(study: str, out: str, settings: tuple[str, ...], explain: bool) -> in
 
     loaded = _on_rank_0(comm, prepare)
     with TerminalProgress() if comm.rank == 0 else Progress() as progress:
-        table = run(loaded, comm, progress)
+        table = run(loaded, comm, progress, folder / FIELDS if fields else None)
     _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds, explain))
+    if fields:
+        click.echo(f"written: {folder / FIELDS}")
     return 0 if table.holds else 1
 
 
@@ -114,10 +121,15 @@ def _report(
 
 @commands.command()
 @click.argument("recipe")
-@click.option("--out", required=True, metavar="FILE", help="A file that ends in .vtu.")
+@click.option("--out", required=True, metavar="FILE", help="A file that ends in .vtkhdf.")
 def mesh(recipe: str, out: str) -> int:
     """Build the mesh of RECIPE, a TOML file, and write it for ParaView."""
-    _on_rank_0(MPI.COMM_WORLD, lambda: write_mesh(Path(recipe), Path(out), MPI.COMM_SELF))
+    comm = MPI.COMM_WORLD
+    loaded = _on_rank_0(comm, lambda: Recipe.load(Path(recipe)))
+    try:
+        write_mesh(loaded, Path(out), comm)
+    except (OSError, ValueError) as error:
+        raise StudyError(one_line(error)) from error
     click.echo(f"written: {out}")
     return 0
 

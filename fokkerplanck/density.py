@@ -122,10 +122,7 @@ class Density:
     @property
     def minimum(self) -> float:
         """Smallest value over Gauss points and nodes, never clipped. Collective."""
-        nodes = self.space.element.points
-        matrix = self.space.gauss_interpolation(nodes)
-        u = self.space.with_ghosts(self.coefficients)[self.space.dofs]
-        at_nodes = np.exp(self.operator.log_gibbs @ matrix.T) * u
+        at_nodes = self.in_all_cells(self.space.element.points)
         smallest = min(np.min(at_nodes, initial=np.inf), np.min(self.at_gauss, initial=np.inf))
         return float(self.space.domain.comm.allreduce(float(smallest), op=MPI.MIN))
 
@@ -172,6 +169,11 @@ class Density:
         lines = [self.space.element.lines(x)[0] for x in reference.T]
         u = evaluate(self._tensor, cells, lines)[:, 0]
         return self._gibbs_in_cells(cells, reference) * u
+
+    def in_all_cells(self, reference: Array) -> Array:
+        """Values (C, n) at the same reference points (n, m) in each owned cell."""
+        log_gibbs = self.operator.log_gibbs @ self.space.gauss_interpolation(reference).T
+        return np.exp(log_gibbs) * (self._local @ self.space.table(reference).T)
 
     @cached_property
     def _u_at_gauss(self) -> Array:

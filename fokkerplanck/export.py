@@ -1,52 +1,58 @@
-"""Meshes and densities as files that ParaView reads.
+"""Meshes and densities as VTKHDF files that ParaView reads, every rank writing its own part.
 
-VTK's curved cells have equispaced nodes, ours are warped; so each cell is written with equispaced
-nodes of its own, at which its map and the density are evaluated. One file holds the whole mesh, in
-the order in which its cells were made: it is the same for every number of ranks.
+VTK's curved cells have equispaced nodes, ours are warped. So a file holds our cells with equispaced
+nodes, at which the map and the fields are evaluated. For every number of ranks it is the same, up
+to the order of cells and nodes.
 """
 
-import base64
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+from typing import Any
 
+import basix
+import basix.ufl
+import dolfinx.mesh
 import numpy as np
 import numpy.typing as npt
+from dolfinx import cpp, fem
+from dolfinx.io import vtkhdf
 from mpi4py import MPI
+from petsc4py import PETSc
 
 from fokkerplanck.cellmap import CellMap
 from fokkerplanck.density import Density
 from fokkerplanck.mesh import Domain, Recipe
+from fokkerplanck.solution import Solution
 
 Array = npt.NDArray[np.float64]
 
-#: Degree of the cells in files of meshes; ParaView draws no higher degree than 10.
-_MESH_DEGREE = 6
+#: ParaView draws no cells of a higher degree.
 _LARGEST_DEGREE = 10
 
-#: VTK's numbers of the Lagrange curve, quadrilateral and hexahedron.
-_CELL_TYPES = {1: 68, 2: 70, 3: 72}
-
-_TYPE_NAMES = {"f": "Float64", "i": "Int32", "u": "UInt8"}
+_SUFFIX = ".vtkhdf"
 
 
-def write_mesh(recipe_path: Path, out: Path, comm: MPI.Comm) -> None:
+def write_mesh(recipe: Recipe, out: Path, comm: MPI.Comm) -> None:
     """Build the mesh of a recipe and write it, with the region of each cell. Collective.
 
     Regions are 0 for the core, k + 1 for the annulus ``A_k``, and one more beyond the last one.
 
     Args:
-        recipe_path: TOML file.
-        out: file that ends in ``.vtu``.
-        comm: communicator; rank 0 writes.
+        recipe: what to build.
+        out: file that ends in ``.vtkhdf``; its folder is made.
+        comm: communicator; all ranks write.
 
     Raises:
-        ValueError: the recipe is not one, or the path ends otherwise.
+        ValueError: the path ends otherwise.
         OSError: the file cannot be written.
     """
     _check_suffix(out)
-    domain = Recipe.load(recipe_path).build(comm)
-    _write(domain, _MESH_DEGREE, {}, out)
+    domain = recipe.build(comm)
+    _write(EquispacedCells(domain, domain.geometry_degree), {}, out)
 
 
 def write_density(density: Density, out: Path) -> None:
@@ -54,123 +60,178 @@ def write_density(density: Density, out: Path) -> None:
 
     Args:
         density: it appears as ``density``, and ``log10 |density|`` as ``log_density``.
-        out: file that ends in ``.vtu``; rank 0 writes.
+        out: file that ends in ``.vtkhdf``; its folder is made, and all ranks write.
 
     Raises:
         ValueError: the path ends otherwise.
         OSError: the file cannot be written.
     """
     _check_suffix(out)
-    domain = density.space.domain
-    degree = min(density.space.degree, _LARGEST_DEGREE)
-    nodes = vtk_nodes(domain.dimension, degree)
-    cells = np.repeat(np.arange(domain.num_owned_cells), len(nodes))
-    values = density.in_cells(cells, np.tile(nodes, (domain.num_owned_cells, 1)))
-    log_density = np.log10(np.maximum(np.abs(values), np.finfo(np.float64).tiny))
-    fields = {"density": values, "log_density": log_density}
-    _write(domain, degree, {k: v.reshape(-1, len(nodes)) for k, v in fields.items()}, out)
+    cells = EquispacedCells.of(density)
+    values = density.in_all_cells(cells.reference)
+    _write(cells, {"density": values, "log_density": _log10(values)}, out)
 
 
-def vtk_nodes(dimension: int, degree: int) -> Array:
-    """Equispaced nodes of the reference cell in VTK's order, corners first; shape (n, m)."""
-    inner = np.arange(1, degree)
-    low, high = np.zeros_like(inner), np.full_like(inner, degree)
-    if dimension == 1:
-        return np.concatenate([[0, degree], inner])[:, None] / degree
-    corners = np.array([[0, 0], [degree, 0], [degree, degree], [0, degree]])
-    edges = [
-        np.stack(edge, axis=1)
-        for edge in ((inner, low), (high, inner), (inner, high), (low, inner))
-    ]
-    inside = np.stack(np.meshgrid(inner, inner, indexing="xy"), axis=-1).reshape(-1, 2)
-    if dimension == 2:
-        return np.concatenate([corners, *edges, inside]) / degree
-    ends, along = (0, degree), np.repeat(inner, len(inside))
-    flat = [
-        *(np.insert(corners, 2, end, axis=1) for end in ends),
-        *(np.insert(edge, 2, end, axis=1) for end in ends for edge in edges),
-        *(np.insert(inner[:, None], [0, 0], corner, axis=1) for corner in corners),
-        *(np.insert(inside, axis, end, axis=1) for axis in range(3) for end in ends),
-        np.column_stack([np.tile(inside, (len(inner), 1)), along]),
-    ]
-    return np.concatenate(flat) / degree
+def write_solution(solution: Solution, out: Path) -> None:
+    """Write the densities of a study at the horizon, with the region of each cell. Collective.
+
+    Args:
+        solution: ``density`` is p^N, ``difference`` is ``N(p − p^N)`` and ``weighted_error`` is
+            ``N e^{γH/4} |p − p^N|``; ``log_density`` and ``log_weighted_error`` are ``log10`` of
+            absolute values. For the limit N → ∞ they are p and its sharp limits.
+        out: file that ends in ``.vtkhdf``; its folder is made, and all ranks write.
+
+    Raises:
+        ValueError: the path ends otherwise.
+        OSError: the file cannot be written.
+    """
+    _check_suffix(out)
+    pair, time, penalty = solution.pair, solution.horizon, solution.level.problem.penalty
+    density = Density(pair.perturbed, pair.density(time))
+    cells = EquispacedCells.of(density)
+    values = density.in_all_cells(cells.reference)
+    difference = Density(pair.exact, pair.difference(time)).in_all_cells(cells.reference)
+    H = penalty(cells.points.reshape(-1, cells.points.shape[2])).reshape(difference.shape)
+    error = np.exp(0.25 * penalty.gamma * H) * np.abs(difference)
+    fields = {
+        "density": values,
+        "log_density": _log10(values),
+        "difference": difference,
+        "weighted_error": error,
+        "log_weighted_error": _log10(error),
+    }
+    _write(cells, fields, out)
+
+
+@dataclass(frozen=True)
+class EquispacedCells:
+    """The cells of a domain with equispaced nodes, which neighbours share."""
+
+    domain: Domain
+    degree: int  #: of the cells in the file
+
+    @classmethod
+    def of(cls, density: Density) -> "EquispacedCells":
+        """Cells that are as fine as a density, and at least as the curved cells themselves."""
+        domain = density.space.domain
+        degree = max(domain.geometry_degree, min(density.space.degree, _LARGEST_DEGREE))
+        return cls(domain, degree)
+
+    @cached_property
+    def reference(self) -> Array:
+        """Nodes of the reference cell in the order of Basix, shape (n, m)."""
+        cell = self.domain.mesh.basix_cell()
+        variant = basix.LagrangeVariant.equispaced
+        element = basix.create_element(basix.ElementFamily.P, cell, self.degree, variant)
+        return np.asarray(element.points)
+
+    @cached_property
+    def points(self) -> Array:
+        """Nodes of the owned cells, shape (C, n, m)."""
+        cell_map = CellMap(self.domain)
+        return np.asarray(cell_map.element.table(self.reference) @ cell_map.nodes)
+
+    @cached_property
+    def dofmap(self) -> fem.DofMap:
+        """The numbering of the nodes."""
+        cell, variant = self.domain.mesh.basix_cell(), basix.LagrangeVariant.equispaced
+        element = basix.ufl.element("Lagrange", cell, self.degree, variant)
+        return fem.functionspace(self.domain.mesh, element).dofmap
+
+    def by_node(self, values: Array) -> Array:
+        """Values of the local nodes from those of the owned cells, (C, n) or (C, n, m).
+
+        Where cells disagree at a common node the last one counts.
+        """
+        numbering = self.dofmap.index_map
+        nodes = np.zeros((numbering.size_local + numbering.num_ghosts, *values.shape[2:]))
+        nodes[self.dofmap.list[: len(values)]] = values
+        return nodes
+
+    @property
+    def num_owned(self) -> int:
+        """Nodes that this rank owns; they come first."""
+        return int(self.dofmap.index_map.size_local)
+
+    def mesh(self) -> dolfinx.mesh.Mesh:
+        """The same cells as a mesh with these nodes."""
+        mesh = self.domain.mesh
+        element = fem.coordinate_element(
+            mesh.topology.cell_type, self.degree, basix.LagrangeVariant.equispaced
+        )
+        nodes = self.by_node(self.points)
+        geometry = dolfinx.mesh.create_geometry(
+            self.dofmap.index_map, self.dofmap.list, element, nodes, np.arange(len(nodes))
+        )
+        made = cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry._cpp_object)
+        return dolfinx.mesh.Mesh(made, None)
+
+
+def _log10(values: Array) -> Array:
+    """``log10 |values|``, as if the smallest normal number stood for 0."""
+    return np.log10(np.maximum(np.abs(values), np.finfo(np.float64).tiny))
 
 
 def _check_suffix(out: Path) -> None:
-    if out.suffix != ".vtu":
-        raise ValueError(f"file for ParaView must end in .vtu, got {str(out)!r}")
+    if out.suffix != _SUFFIX:
+        raise ValueError(f"file for ParaView must end in {_SUFFIX}, got {str(out)!r}")
 
 
-def _write(domain: Domain, degree: int, fields: Mapping[str, Array], out: Path) -> None:
-    """Gather the cells and let rank 0 write them; all ranks raise together. Collective.
+def _write(cells: EquispacedCells, fields: Mapping[str, Array], out: Path) -> None:
+    """Write the mesh, fields with values (C, n) at its nodes, and the regions. Collective.
 
-    Args:
-        domain: the mesh.
-        degree: of the cells in the file.
-        fields: values at their nodes in the owned cells, shape (C, n).
-        out: the file.
+    DOLFINx writes the mesh but knows one field only, so PETSc adds the fields to the file.
     """
-    nodes = vtk_nodes(domain.dimension, degree)
-    cells = np.repeat(np.arange(domain.num_owned_cells), len(nodes))
-    points = np.zeros((domain.num_owned_cells, len(nodes), 3))
-    images = CellMap(domain).points(cells, np.tile(nodes, (domain.num_owned_cells, 1)))
-    points[..., : domain.dimension] = images.reshape(*points.shape[:2], -1)
-    regions = domain.regions[: domain.num_owned_cells]
-    original = domain.mesh.topology.original_cell_index[: domain.num_owned_cells]
-    gathered = domain.comm.gather((original, points, regions, dict(fields)))
+    domain = cells.domain
+    comm: Any = domain.comm  # PETSc's stubs know its own communicators only
+    regions: Any = domain.regions[: domain.num_owned_cells]
+    with _replaced(out, domain.comm) as temporary:
+        vtkhdf.write_mesh(temporary, cells.mesh())
+        viewer = PETSc.ViewerHDF5().create(str(temporary), "a", comm)
+        viewer.pushGroup("/VTKHDF/CellData")
+        _view(PETSc.IS().createGeneral(regions, comm), "region", viewer)
+        viewer.popGroup()
+        viewer.pushGroup("/VTKHDF/PointData")
+        for name, values in fields.items():
+            owned: Any = cells.by_node(values)[: cells.num_owned]
+            _view(PETSc.Vec().createWithArray(owned, comm=comm), name, viewer)
+        viewer.popGroup()
+        viewer.destroy()
+
+
+def _view(field: PETSc.IS | PETSc.Vec, name: str, viewer: PETSc.ViewerHDF5) -> None:
+    """Add a field to a file under its name. Collective."""
+    field.setName(name)
+    field.view(viewer)
+    field.destroy()
+
+
+@contextmanager
+def _replaced(out: Path, comm: MPI.Comm) -> Iterator[Path]:
+    """Name a file that takes the place of another once all ranks have written it. Collective.
+
+    Raises:
+        OSError: there can be no such file; all ranks raise together.
+    """
     problem: OSError | None = None
-    if gathered is not None:
-        order = np.argsort(np.concatenate([part[0] for part in gathered]))
-        points, regions = (np.concatenate([part[i] for part in gathered])[order] for i in (1, 2))
-        whole = {
-            name: np.concatenate([part[3][name] for part in gathered])[order] for name in fields
-        }
+    temporary: Path | None = None
+    if comm.rank == 0:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(_document(domain.dimension, points, regions, whole), encoding="ascii")
+            temporary = out.with_name(f".{os.getpid()}.{out.name}")
+            temporary.touch()
         except OSError as error:
             problem = error
-    if problem := domain.comm.bcast(problem):
+    problem, temporary = comm.bcast((problem, temporary))
+    if problem:
         raise problem
-
-
-def _document(
-    dimension: int, points: Array, regions: npt.NDArray[np.int32], fields: Mapping[str, Array]
-) -> str:
-    """The file's text: points (C, n, 3), regions (C,), fields (C, n)."""
-    num_cells, num_nodes = points.shape[:2]
-    counts = np.arange(1, num_cells + 1, dtype=np.int32) * num_nodes
-    connectivity = np.arange(num_cells * num_nodes, dtype=np.int32)
-    types = np.full(num_cells, _CELL_TYPES[dimension], dtype=np.uint8)
-    sections = {
-        "Points": {"Points": points.reshape(-1, 3)},
-        "Cells": {"connectivity": connectivity, "offsets": counts, "types": types},
-        "CellData": {"region": regions},
-        "PointData": {name: values.ravel() for name, values in fields.items()},
-    }
-    body = "".join(
-        f"<{section}>\n{''.join(_array(n, a) for n, a in arrays.items())}</{section}>\n"
-        for section, arrays in sections.items()
-    )
-    return (
-        '<?xml version="1.0"?>\n'
-        '<VTKFile type="UnstructuredGrid" version="2.2" byte_order="LittleEndian" '
-        'header_type="UInt64">\n<UnstructuredGrid>\n'
-        f'<Piece NumberOfPoints="{connectivity.size}" NumberOfCells="{num_cells}">\n'
-        f"{body}</Piece>\n</UnstructuredGrid>\n</VTKFile>\n"
-    )
-
-
-def _array(name: str, values: npt.NDArray[np.generic]) -> str:
-    """A data array: its size in bytes and its bytes, in base 64."""
-    little = values.astype(values.dtype.newbyteorder("<"))
-    data = np.array([little.nbytes], dtype="<u8").tobytes() + little.tobytes()
-    components = values.shape[1] if values.ndim > 1 else 1
-    attributes = {
-        "type": _TYPE_NAMES[values.dtype.kind],
-        "Name": name,
-        "NumberOfComponents": str(components),
-        "format": "binary",
-    }
-    text = " ".join(f"{key}={quoteattr(value)}" for key, value in attributes.items())
-    return f"<DataArray {text}>{base64.b64encode(data).decode()}</DataArray>\n"
+    assert temporary is not None
+    try:
+        yield temporary
+        comm.barrier()
+        if comm.rank == 0:
+            temporary.replace(out)
+    finally:
+        if comm.rank == 0:
+            temporary.unlink(missing_ok=True)
+    comm.barrier()

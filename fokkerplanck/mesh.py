@@ -64,6 +64,11 @@ class Domain:
         return int(self.mesh.geometry.dim)
 
     @property
+    def geometry_degree(self) -> int:
+        """Degree of the cells' maps."""
+        return int(self.mesh.ufl_domain().ufl_coordinate_element().degree)
+
+    @property
     def comm(self) -> MPI.Comm:
         """Communicator of the mesh."""
         return self.mesh.comm

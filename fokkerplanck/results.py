@@ -102,12 +102,23 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
+class Pane:
+    """A function of one or two of the parameters on a grid."""
+
+    axes: tuple[int, ...]  #: which parameters
+    grid: Array  #: coordinates along each axis, shape (n,)
+    values: Array  #: shape (n,) or (n, n)
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """``N e^{γH/4} |p − p^N|`` at the horizon on a grid, NaN beyond the last annulus."""
+    """The density ``p^N`` (for the limit p) and its error at the horizon."""
 
     depth: float
-    grid: Array  #: coordinates along each axis, shape (n,)
-    values: Array  #: shape (n,) for one parameter, else (n, n); a third parameter is zero
+    densities: tuple[Pane, ...]  #: the density; of three parameters its marginals onto two
+    #: ``N e^{γH/4} |p − p^N|``, NaN beyond the last annulus; of three parameters on the planes on
+    #: which the third one is zero
+    errors: tuple[Pane, ...]
 
 
 @dataclass(frozen=True)

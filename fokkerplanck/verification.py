@@ -1,18 +1,19 @@
 """The driver: from a study to the table of measured bounds."""
 
 import dataclasses
+from pathlib import Path
 
-import numpy as np
 from mpi4py import MPI
 
 from fokkerplanck.adaptation import measured, unmet
 from fokkerplanck.checks import check_bounds, check_start
 from fokkerplanck.constants import ExplicitConstants, explicit_constants
-from fokkerplanck.density import Density
+from fokkerplanck.export import write_solution
 from fokkerplanck.ladder import Ladder
 from fokkerplanck.laws import decay
 from fokkerplanck.level import Level
 from fokkerplanck.measurement import Measurement, density_numbers
+from fokkerplanck.panes import picture as picture_of
 from fokkerplanck.progress import Progress
 from fokkerplanck.results import Decay, Picture, Start, Table
 from fokkerplanck.solution import Solution
@@ -31,16 +32,20 @@ from fokkerplanck.tabulation import (
 #: Times at which the annulus law is fitted, in units of the horizon.
 LAW_TIMES = (0.25, 0.5, 1.0)
 
-#: Points along an axis of the picture of the density error, by dimension.
-_NUM_PIXELS = {1: 1601, 2: 241, 3: 121}
 
-
-def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
+def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = None) -> Table:
     """Measure all bounds of a study. Collective.
 
     The sharp limit comes first, then the depths from large to small. A depth whose numbers miss the
     accuracy is measured again with what limits it improved, and so the shallower ones then begin:
     small depths differ most from the limit and are the hardest.
+
+    Args:
+        study: what is measured.
+        comm: all ranks of it work.
+        progress: hears of it.
+        fields: file that ends in ``.vtkhdf`` for the densities of the deepest depth, by
+            `write_solution`; none by default.
 
     Raises:
         StudyError: the study asks for what cannot be computed; the message says what to change.
@@ -63,7 +68,9 @@ def run(study: Study, comm: MPI.Comm, progress: Progress) -> Table:
         measurements[depth] = measurement
         constants[depth] = explicit_constants(levels[0], depth)
         if depth == waiting[0]:
-            decays, picture = _decays(solutions), _picture(solutions[0])
+            decays, picture = _decays(solutions), picture_of(solutions[0])
+            if fields is not None:
+                write_solution(solutions[0], fields)
             starts = _starts(study, levels, depth, progress)
         # The factors of this depth make room for those of the next.
         del solutions
@@ -96,23 +103,6 @@ def _decays(solutions: tuple[Solution, Solution]) -> tuple[Decay, ...]:
         decay(density_numbers(fine, coarse, part * fine.horizon), annuli, problem)
         for part in LAW_TIMES
     )
-
-
-def _picture(solution: Solution) -> Picture:
-    """The weighted density error at the horizon within the annuli. Collective."""
-    level, annuli = solution.level, solution.level.space.domain.annuli
-    m = level.space.domain.dimension
-    grid = np.linspace(-annuli.radius, annuli.radius, _NUM_PIXELS[m])
-    points = np.zeros((*(len(grid),) * min(m, 2), m))
-    points[..., : min(m, 2)] = np.stack(np.meshgrid(*(grid,) * min(m, 2), indexing="ij"), axis=-1)
-    inside = np.linalg.norm(points, axis=-1) <= annuli.radius
-    penalty = level.problem.penalty
-    density = Density(solution.pair.exact, solution.pair.difference(solution.horizon))
-    values = np.full(inside.shape, np.nan)
-    values[inside] = np.abs(density(points[inside])) * np.exp(
-        0.25 * penalty.gamma * penalty(points[inside])
-    )
-    return Picture(solution.depth, grid, values)
 
 
 def _starts(

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mpi4py import MPI
 from tables import example
+from vtkhdf import read
 
 import fokkerplanck
 from fokkerplanck import cli
@@ -57,7 +59,7 @@ def root() -> bool:
 def test_verify_writes_its_results_and_tells_whether_the_bounds_hold(run, driver, holds, code):
     seen = []
 
-    def measured(study, comm, progress):
+    def measured(study, comm, progress, fields):
         seen.append((study.name, study.horizon, comm.size))
         return example(holds)
 
@@ -76,7 +78,7 @@ def test_verify_writes_its_results_and_tells_whether_the_bounds_hold(run, driver
 
 
 def test_default_is_the_default_study_and_the_folder_results(run, driver):
-    driver(lambda study, comm, progress: example())
+    driver(lambda study, comm, progress, fields: example())
     assert run("verify")[0] == 0
     assert Path("results/results.csv").is_file()
 
@@ -92,13 +94,13 @@ def test_default_is_the_default_study_and_the_folder_results(run, driver):
         (["verify", "geyser", "star"], "unexpected extra argument"),
         (["prove"], "No such command 'prove'"),
         (["mesh"], "Missing argument 'RECIPE'"),
-        (["mesh", "none.toml", "--out", "a.vtu"], "recipe none.toml cannot be read"),
-        (["mesh", "disk.toml", "--out", "a.xdmf"], "must end in .vtu, got 'a.xdmf'"),
-        (["mesh", "disk.toml", "--out", "file/a.vtu"], "'file'"),
+        (["mesh", "none.toml", "--out", "a.vtkhdf"], "recipe none.toml cannot be read"),
+        (["mesh", "disk.toml", "--out", "a.xdmf"], "must end in .vtkhdf, got 'a.xdmf'"),
+        (["mesh", "disk.toml", "--out", "file/a.vtkhdf"], "'file'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, driver, arguments, reason):
-    driver(lambda study, comm, progress: pytest.fail("nothing must be computed"))
+    driver(lambda study, comm, progress, fields: pytest.fail("nothing must be computed"))
     if root():
         Path("file").write_text("")
         Path("disk.toml").write_text(RECIPE)
@@ -111,7 +113,7 @@ def test_bad_input_is_one_line_and_exit_code_2(run, driver, arguments, reason):
 
 
 def test_what_the_driver_refuses_is_bad_input_too(run, driver):
-    def refuse(study, comm, progress):
+    def refuse(study, comm, progress, fields):
         raise StudyError("annuli.count = 2\nwould fit")
 
     driver(refuse)
@@ -122,7 +124,7 @@ def test_what_the_driver_refuses_is_bad_input_too(run, driver):
 
 @pytest.mark.parametrize("error", [KrylovError, SolverError])
 def test_solver_without_a_result_ends_in_one_line(run, driver, error):
-    def fails(study, comm, progress):
+    def fails(study, comm, progress, fields):
         raise error("120 vectors do not do; try a shorter horizon")
 
     driver(fails)
@@ -133,7 +135,7 @@ def test_solver_without_a_result_ends_in_one_line(run, driver, error):
 
 @pytest.mark.serial
 def test_error_of_our_own_keeps_its_traceback(monkeypatch, driver, tmp_path):
-    def fail(study, comm, progress):
+    def fail(study, comm, progress, fields):
         raise ArithmeticError("ours")
 
     driver(fail)
@@ -160,12 +162,26 @@ def test_mesh_is_one_file_for_paraview(run):
     if root():
         Path("disk.toml").write_text(RECIPE)
     MPI.COMM_WORLD.barrier()
-    code, _, _ = run("mesh", "disk.toml", "--out", "out/disk.vtu")
+    code, out, _ = run("mesh", "disk.toml", "--out", "out/disk.vtkhdf")
     assert code == 0
-    assert [path.name for path in Path("out").iterdir()] == ["disk.vtu"]
-    text = Path("out/disk.vtu").read_text()
-    assert "UnstructuredGrid" in text
-    assert 'Name="region"' in text
+    assert ("written: out/disk.vtkhdf" in out) == root()
+    assert [path.name for path in Path("out").iterdir()] == ["disk.vtkhdf"]
+    assert set(read("out/disk.vtkhdf")["region"]) == {0, 1, 2}
+
+
+def test_densities_are_one_file_for_paraview(run):
+    settings = ["depths.values=[2]", "depths.limit=false", "accuracy.relative=1e-2"]
+    options = [word for setting in settings for word in ("--set", setting)]
+    code, out, _ = run("verify", "geyser1", "--fields", "--out", "out", *options)
+    assert code == 0
+    assert ("written: out/fields.vtkhdf" in out) == root()
+    fields = read("out/fields.vtkhdf")
+    theta = fields["Points"][:, 0]
+    assert {0, 1, 2, 3} <= set(fields["region"])
+    assert np.all(fields["density"] > 0)
+    weighted = np.exp(0.125 * theta**2) * np.abs(fields["difference"])
+    np.testing.assert_allclose(fields["weighted_error"], weighted, rtol=1e-12)
+    np.testing.assert_allclose(10.0 ** fields["log_density"], fields["density"], rtol=1e-10)
 
 
 def launched(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:

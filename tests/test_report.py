@@ -15,7 +15,7 @@ from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, sho
 from fokkerplanck.report.files import COLUMNS, replacing
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
-from fokkerplanck.results import History, Picture, Row
+from fokkerplanck.results import History, Pane, Picture, Row
 from fokkerplanck.study import Study
 
 pytestmark = pytest.mark.serial
@@ -187,11 +187,15 @@ def test_table_finds_its_curves():
     assert not example(holds=False).holds
 
 
-@pytest.mark.parametrize("shape", [(5,), (5, 5)])
-def test_figures_are_pngs(tmp_path, shape):
+@pytest.mark.parametrize("planes", [[(0,)], [(0, 1)], [(0, 1), (0, 2), (1, 2)]])
+def test_figures_are_pngs(tmp_path, planes):
     times = np.linspace(0.0, 1.0, 4)
     history = History("(A)", 2.0, times, times, 0.1 * times)
-    picture = Picture(math.inf, np.linspace(-1.0, 1.0, 5), np.full(shape, 0.3))
+    grid = np.linspace(-1.0, 1.0, 5)
+    bell = np.exp(-(grid**2))
+    values = {1: bell, 2: np.multiply.outer(bell, bell)}
+    panes = tuple(Pane(axes, grid, values[len(axes)]) for axes in planes)
+    picture = Picture(math.inf, panes, panes)
     table = dataclasses.replace(example(), histories=(history,), picture=picture)
     for index, (figure, content) in enumerate(
         [(draw, table), (draw_pictures, table), (draw_pictures, example())], 1

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -10,6 +10,12 @@ from matplotlib.figure import Figure
 
 from fokkerplanck.report.files import replaced
 from fokkerplanck.results import Decay, Row, Table
+
+#: Legends stand below the axes, where they hide nothing.
+_BELOW: Final = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+
+#: Bases b of the laws ``exp(−α b^k)``, and how their lines look.
+_LAWS: Final = ((2.0, "--"), (4.0, ":"))
 
 
 def draw(table: Table, title: str, path: Path) -> None:
@@ -19,7 +25,7 @@ def draw(table: Table, title: str, path: Path) -> None:
     the relative distance to the limits, which should fall like 1/N; the right one the annuli at
     several times with the laws that are linear in ``2^k`` and in ``4^k``.
     """
-    figure = Figure(figsize=(15, 4.5), layout="constrained")
+    figure = Figure(figsize=(15, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     values, distances, annuli = figure.subplots(1, 3)
     curves = [(name, curve) for name, curve in table.bounds() if name not in {"(A)", "(B)"}]
@@ -28,22 +34,28 @@ def draw(table: Table, title: str, path: Path) -> None:
         if finite:
             _draw_values(values, finite, curve.get(math.inf), name, f"C{index}")
             _draw_distances(distances, finite, curve.get(math.inf), name, f"C{index}")
-    values.set(title=title, xlabel="N", ylabel="N · value / ‖p0‖₂")
-    distances.set(title="distance to the limit", xlabel="N", ylabel="|ratio to the limit − 1|")
+    scaled = r"$N\cdot$value$\,/\,\Vert p_0\Vert_2$"
+    values.set(title="scaled left sides; lines: limits", xlabel="$N$", ylabel=scaled)
+    distances.set(title="distance to the limit", xlabel="$N$", ylabel="|ratio to the limit − 1|")
     for axes in (values, distances):
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
-            axes.legend()
-    annuli.set(title="annulus law", xlabel="k", ylabel="N · (D_k) / ‖p0‖₂")
+            axes.legend(**_BELOW, ncols=3)
+    law = r"$N\cdot(D_k)\,/\,\Vert p_0\Vert_2$"
+    annuli.set(title="annulus law", xlabel="$k$", ylabel=law)
     annuli.grid(alpha=0.3)
     annuli.xaxis.get_major_locator().set_params(integer=True)
     for index, decay in enumerate(table.decays):
         _draw_decay(annuli, decay, f"C{index}")
+    if annuli.lines:
+        for base, style in _LAWS:
+            annuli.plot([], [], style, color="black", label=rf"linear in ${base:g}^k$")
     if annuli.has_data():
         annuli.set_yscale("log")
-        annuli.legend()
+        annuli.legend(**_BELOW, ncols=3)
+    figure.suptitle(title)
     with replaced(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
 
@@ -91,10 +103,10 @@ def _draw_decay(axes: Any, decay: Decay, color: str) -> None:
         return
     values = np.array([decay.values[k] for k in known])
     errors = [min(decay.uncertainties[k], 0.99 * decay.values[k]) for k in known]
-    label = f"t = {decay.time:g}"
+    label = f"$t={decay.time:g}$"
     axes.errorbar(known, values, yerr=errors, fmt="o", capsize=2, color=color, label=label)
     k = np.linspace(known[0], known[-1], 50)
-    for base, style in ((2.0, "--"), (4.0, ":")) if len(known) > 2 else ():
+    for base, style in _LAWS if len(known) > 2 else ():
         law = np.polyfit(base ** np.array(known), np.log(values), 1)
         line = np.exp(np.polyval(law, base**k))
-        axes.plot(k, line, style, color=color, label=f"{label}, linear in {base:g}^k")
+        axes.plot(k, line, style, color=color)
