@@ -39,6 +39,11 @@ class Propagator:
         """The resolvent. Collective at first use."""
         return self.options.create(self.operator, self.shift)
 
+    @property
+    def description(self) -> str:
+        """One line on the linear solver. Collective at first use."""
+        return self._resolvent.description
+
     def solve(self, load: Array) -> Array:
         """``(M + K/s)^{-1}`` applied to a load vector. Collective."""
         return self._resolvent.solve(load)

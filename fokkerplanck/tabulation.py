@@ -163,6 +163,7 @@ def notes(
     found = [
         f"finest resolution: degree {space.degree} on {cells} cells, {space.num_unknowns} unknowns,"
         f" ball of radius {space.domain.recipe.radius:.3g}",
+        f"linear systems: {level.exact.description}",
         f"with the same noise sup_t |θ_t − θ^N_t| ≤ {constants.path:.4g}/N, almost surely",
     ]
     if not study.network.is_smooth:

@@ -5,6 +5,7 @@ import math
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,37 @@ def test_depths_do_not_depend_on_each_other(linear):
         row, other = alone.curve(*name)[64.0], linear.curve(*name)[64.0]
         assert abs(row.value - other.value) <= row.uncertainty + other.uncertainty
     assert not any("settles" in check.name for check in alone.checks)
+
+
+@pytest.mark.slow
+def test_faint_annuli_are_told():
+    tables = changed(
+        initial={"kind": "bump", "radius": 1.0, "center": [0.0]},
+        annuli={"count": 4},
+        time={"horizon": 0.25},
+        depths={"values": [2], "limit": False},
+        accuracy={"relative": 1e-8},
+    )
+    table = measured(tables)
+    faint = table.curve("density_l1", "3")[2.0]
+    assert 1e-40 < faint.value < 1e-35
+    assert faint.uncertainty < 1e-2 * faint.value
+    assert table.holds
+
+
+# -- the linear solver
+
+
+@pytest.mark.slow
+def test_iteration_finds_the_numbers_of_the_factors():
+    tables = tomllib.loads(STUDY) | {"depths": {"values": [2], "limit": False}}
+    factors = measured(tables)
+    iteration = measured(tables | {"solver": {"method": "iterative", "memory": 1.0}})
+    for row, other in zip(factors.rows, iteration.rows, strict=True):
+        slack = row.uncertainty + other.uncertainty
+        assert abs(row.value - other.value) <= slack, (row, other)
+    for table, name in ((factors, "Cholesky"), (iteration, "conjugate gradients")):
+        assert any(name in note for note in table.notes)
 
 
 # -- notes
