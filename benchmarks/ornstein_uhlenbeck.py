@@ -24,6 +24,7 @@ import fokkerplanck as fp  # before mpi4py: it limits threads and loads the solv
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.difference import Propagator
 from fokkerplanck.initial import InitialDensity
+from fokkerplanck.linearsolver import SolverOptions
 from fokkerplanck.norms import regional_sums
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.solver import Solution, tabulate
@@ -83,6 +84,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--degree", type=int, help="of the elements")
     parser.add_argument("--size", type=float, help="largest radial cell")
     parser.add_argument("--start", choices=("gaussian", "bump"), default="gaussian")
+    parser.add_argument("--solver", choices=("auto", "cholesky", "iterative"), default="auto")
     parser.add_argument("--radius", type=float, default=6.5, help="of the ball")
     parser.add_argument("--tolerance", type=float, default=1e-8, help="in core and annuli 0 and 1")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
@@ -110,7 +112,7 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
         operator = GibbsOperator(space, tabulate(exact.potential, space), 1.0)
     with stages.stage("start"):
         load = initial_load(space, initial)
-    propagator = Propagator(operator, SHIFT / HORIZON)
+    propagator = Propagator(operator, SHIFT / HORIZON, SolverOptions(arguments.solver))
     with stages.stage("factor"):
         propagator.solve(load)
     with stages.stage("krylov"):
@@ -128,6 +130,7 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
         "ranks": comm.size,
         "degree": degree,
         "unknowns": space.num_unknowns,
+        "solver": propagator.description,
         "iterations": evolution.size,
         "krylov_estimate": evolution.change,
         "seconds": stages.seconds | {"total": sum(stages.seconds.values())},
