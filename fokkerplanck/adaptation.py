@@ -18,8 +18,9 @@ _PATIENCE = 3
 #: down to this size.
 _FAINT_ACCURACY, FAINTEST = 1e-3, 1e-220
 
-#: For them bases grow by this part at least, and up to this size, where exponentials take seconds.
-_LARGER, _LARGEST = 0.25, 300
+#: For them bases grow to this part of shift times horizon, then by this part of themselves, and up
+#: to this size, where exponentials take many seconds.
+_LEAST, _LARGER, _LARGEST = 0.7, 0.2, 600
 
 
 def measured(
@@ -52,9 +53,9 @@ def measured(
         if excess and sum(excess) <= 0.5 * sums[-_PATIENCE]:
             sums.append(sum(excess))
             steps = _MORE_VECTORS
-        elif _limited(faint, "krylov") and fine.pair.evolution.size < _LARGEST:
-            steps = _steps_to_faint(fine)
         else:
+            steps = _steps_to_faint(fine, faint)
+        if not steps:
             return measurement, (fine, coarse)
         with progress.stage("solve"):
             larger = fine.extended(steps), coarse.extended(steps)
@@ -63,13 +64,17 @@ def measured(
         fine, coarse = larger[0], larger[1]
 
 
-def _steps_to_faint(solution: Solution) -> int:
-    """Krylov vectors to add for numbers far out, which need about as many as shift times horizon.
+def _steps_to_faint(solution: Solution, faint: list[Number]) -> int:
+    """Krylov vectors to add for numbers far out, or 0.
 
-    In so many steps resolvents come to the horizon.
+    They need about as many as shift times horizon, the steps in which resolvents come to the
+    horizon; before, the last change of a number far out tells nothing of its error.
     """
-    size = solution.pair.evolution.size
-    wanted = max(solution.level.shift * solution.horizon, (1.0 + _LARGER) * size)
+    size, steps = solution.pair.evolution.size, solution.level.shift * solution.horizon
+    helps = (faint and size < steps) or _limited(faint, "krylov")
+    if size >= _LARGEST or not helps:
+        return 0
+    wanted = max(_LEAST * steps, (1.0 + _LARGER) * size)
     return _MORE_VECTORS * math.ceil((min(wanted, _LARGEST) - size) / _MORE_VECTORS)
 
 

@@ -15,7 +15,6 @@ from fokkerplanck import ladder
 from fokkerplanck.angular import cells_per_edge, directions_on_sphere
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.cholesky import Resolvent
-from fokkerplanck.export import vtk_nodes
 from fokkerplanck.initial import Bump, Gaussian, Uniform
 from fokkerplanck.kinks import volume_integral
 from fokkerplanck.mesh import Recipe
@@ -186,17 +185,6 @@ def test_samples_follow_the_marginal(density):
     variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
     normal = (samples - OU.mean(1.0)) / math.sqrt(variance)
     assert all(kstest(column, "norm").pvalue > 1e-3 for column in normal.T)
-
-
-def test_vtk_nodes_of_a_hexahedron_are_a_lattice():
-    nodes = np.rint(4 * vtk_nodes(3, 4)).astype(int)
-    assert len(np.unique(nodes, axis=0)) == 125
-    corners = [[0, 0, 0], [4, 0, 0], [4, 4, 0], [0, 4, 0], [0, 0, 4], [4, 0, 4]]
-    np.testing.assert_array_equal(nodes[:6], corners)
-    # The first inner node of the edges 0-1, 4-5, 0-4 and 2-6, and of the face x = 0.
-    for number, place in ((8, [1, 0, 0]), (20, [1, 0, 4]), (32, [0, 0, 1]), (38, [4, 4, 1])):
-        np.testing.assert_array_equal(nodes[number], place)
-    np.testing.assert_array_equal(nodes[44], [0, 1, 1])
 
 
 # -- a study

@@ -3,10 +3,12 @@
 h5py brings an HDF5 library of its own, which must not meet that of DOLFINx in one process.
 """
 
-import pickle
+import io
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
 
 
 def read(path):
@@ -19,7 +21,7 @@ def read(path):
         done = subprocess.run(
             [sys.executable, __file__, str(path)], capture_output=True, check=True, timeout=60
         )
-        arrays = pickle.loads(done.stdout)
+        arrays = dict(np.load(io.BytesIO(done.stdout)))
     return comm.bcast(arrays)
 
 
@@ -41,4 +43,6 @@ def _load(path: Path):
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps(_load(Path(sys.argv[1]))))
+    content = io.BytesIO()
+    np.savez(content, **_load(Path(sys.argv[1])))
+    sys.stdout.buffer.write(content.getvalue())
