@@ -2,7 +2,7 @@
 
 import math
 
-from fokkerplanck.level import Level
+from fokkerplanck.level import COARSER_SHIFT, Level
 from fokkerplanck.measurement import Measurement, measure
 from fokkerplanck.progress import Progress
 from fokkerplanck.rates import NEGLIGIBLE
@@ -45,7 +45,7 @@ def measured(
             measurement = measure(fine, coarse)
         numbers = list(unmet(measurement, tolerance).values())
         faint = _faint(measurement) if fine.dimension == 1 else []
-        if not fine.is_refined and _limited(numbers + faint, "rounding"):
+        if not fine.is_refined and (faint or _limited(numbers, "rounding")):
             fine, coarse = fine.refined(), coarse.refined()
             continue
         excess = [number.uncertainty for number in _limited(numbers, "krylov")]
@@ -58,7 +58,9 @@ def measured(
         if not steps:
             return measurement, (fine, coarse)
         with progress.stage("solve"):
-            larger = fine.extended(steps), coarse.extended(steps)
+            # The companion's shift is larger, so that it needs more of them.
+            more = _MORE_VECTORS * math.ceil(steps * COARSER_SHIFT / _MORE_VECTORS)
+            larger = fine.extended(steps), coarse.extended(more)
         if larger[0] is None or larger[1] is None:
             return measurement, (fine, coarse)
         fine, coarse = larger[0], larger[1]

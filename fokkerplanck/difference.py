@@ -23,7 +23,7 @@ from fokkerplanck.operators import GibbsOperator
 Array = npt.NDArray[np.float64]
 
 #: Most Krylov vectors, in units of the square root of shift times horizon.
-_VECTORS = 25.0
+_VECTORS = 32.0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ Array = npt.NDArray[np.float64]
 #: Gauss points per direction beyond the degree.
 GAUSS_SURPLUS = 3
 
+#: Shift of the companion, in units of the fine level's.
+COARSER_SHIFT = 1.3
+
 
 class Weight(Protocol):
     """The penalty H with its factor γ."""
@@ -137,7 +140,7 @@ class Level:
             self.problem,
             space,
             self.tables.interpolated(matrix),
-            1.3 * self.shift,
+            COARSER_SHIFT * self.shift,
             3.0 * self.tolerance,
             self.solver,
         )
