@@ -20,7 +20,7 @@ _FAINT_ACCURACY, FAINTEST = 1e-3, 1e-220
 
 #: For them bases grow to this part of shift times horizon, then by this part of themselves, and up
 #: to this size, where exponentials take many seconds.
-_LEAST, _LARGER, _LARGEST = 0.7, 0.2, 600
+_LEAST, _LARGER, _LARGEST = 0.7, 0.2, 700
 
 
 def measured(
@@ -86,12 +86,13 @@ def _limited(numbers: list[Number], part: str) -> list[Number]:
 
 
 def _faint(measurement: Measurement) -> list[Number]:
-    """Numbers of (D) that need no accuracy but are not known at all."""
+    """Numbers of (D) that need no accuracy but are not known, and those not known at all."""
     return [
         number
         for number in measurement.density_l1.values()
-        if FAINTEST < number.value <= NEGLIGIBLE
-        and number.uncertainty > _FAINT_ACCURACY * number.value
+        if number.value > FAINTEST
+        and number.uncertainty
+        > (_FAINT_ACCURACY if number.value <= NEGLIGIBLE else 1.0) * number.value
     ]
 
 

@@ -53,11 +53,11 @@ _ITERATION_SHARE, FINEST_ITERATION = 1e-4, 1e-12
 #: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
 _SOLVERS = 4
 
-GIGABYTE = 1e9
+_GIGABYTE = 1e9
 
 #: Shift of the Krylov space in units of 1/T: at least this, and so many times the exponent of the
 #: heat kernel in the farthest annulus, where resolvents must fall faster than the kernel does.
-SHIFT, FAR_SHIFT = 40.0, 1.5
+SHIFT, FAR_SHIFT = 40.0, 1.8
 
 
 class Ladder:
@@ -83,7 +83,7 @@ class Ladder:
         section = study.settings.solver
         self._solver = SolverOptions(
             section.method,
-            section.memory and GIGABYTE * section.memory / _SOLVERS,
+            section.memory and _GIGABYTE * section.memory / _SOLVERS,
             max(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION),
         )
 

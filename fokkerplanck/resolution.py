@@ -79,14 +79,23 @@ class Surroundings:
     @property
     def farthest_exponent(self) -> float:
         """Exponent of the heat kernel at the farthest annulus that is to be resolved."""
-        exponents = self._heat_exponent(self.annuli.edges[:-1])
-        limit = _FARTHEST[self.dimension]
-        return float(np.max(exponents, where=exponents <= limit, initial=0.0))
+        return float(self._heat_exponent(np.array(self._farthest)))
 
     def heat_slope(self, radii: Array) -> Array:
-        """Slope of that exponent, as far as numbers are to be resolved, same shape."""
-        slope = np.maximum(radii - self.initial.outer_radius, 0.0) / self._spread
+        """Steepest slope of that exponent, as far as numbers are to be resolved, same shape.
+
+        What comes far by the horizon has crossed all that lies before with one and the same slope.
+        """
+        radius = np.maximum(radii, self._farthest)
+        slope = np.maximum(radius - self.initial.outer_radius, 0.0) / self._spread
         return np.where(self._heat_exponent(radii) <= _FARTHEST[self.dimension], slope, 0.0)
+
+    @property
+    def _farthest(self) -> float:
+        """Inner radius of the farthest annulus that is to be resolved, or 0."""
+        inner = self.annuli.edges[:-1]
+        resolved = self._heat_exponent(inner) <= _FARTHEST[self.dimension]
+        return float(np.max(inner, where=resolved, initial=0.0))
 
     def _heat_exponent(self, radii: Array) -> Array:
         """``(r − r_0)²/(4DT)``, r_0 being where the support of p_0 ends."""
