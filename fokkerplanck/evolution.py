@@ -99,7 +99,7 @@ class Evolution:
         return self._coordinates[time, k]
 
     def _precise(self, time: float, size: int) -> Array:
-        """Coordinates that are as accurate as asked for, if that is possible with fewer vectors."""
+        """Accurate in every coordinate if `is_precise` and no Ritz value of the part forbids it."""
         column = None
         if self.is_precise:
             column = resolvent_exponential(self.hessenberg[:size, :size], self.shift, time)

@@ -111,11 +111,6 @@ def component(name: str, index: int) -> sympy.Symbol:
     return sympy.Symbol(f"{name}_{index}", real=True)
 
 
-def largest_index(expressions: Sequence[sympy.Expr], name: str) -> int:
-    """Return the largest subscript of ``name`` that appears, or -1."""
-    return max(indices(expressions, name), default=-1)
-
-
 def indices(expressions: Sequence[sympy.Expr], name: str) -> set[int]:
     """Return all subscripts of ``name`` that appear in ``expressions``."""
     symbols = {str(symbol) for expression in expressions for symbol in expression.free_symbols}
