@@ -22,11 +22,11 @@ from rich.table import Table
 
 import fokkerplanck as fp  # before mpi4py: it limits threads and loads the solver's wheel
 from fokkerplanck.annuli import Annuli
-from fokkerplanck.difference import Propagator
 from fokkerplanck.initial import InitialDensity
 from fokkerplanck.linearsolver import SolverOptions
 from fokkerplanck.norms import regional_sums
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.propagator import Propagator
 from fokkerplanck.solver import Solution, tabulate
 from fokkerplanck.space import Space
 from fokkerplanck.start import initial_load

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before the others
-from fokkerplanck.evolution import Evolution, KrylovSpace
+from fokkerplanck.evolution import Evolution
+from fokkerplanck.krylov import KrylovSpace
 from fokkerplanck.linearsolver import linear_solver
 from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.norms import regional_sums

@@ -57,13 +57,12 @@ def measured(
             steps = _steps_to_faint(fine, faint)
         if not steps:
             return measurement, (fine, coarse)
-        with progress.stage("solve"):
-            # The companion's shift is larger, so that it needs more of them.
-            more = _MORE_VECTORS * math.ceil(steps * COARSER_SHIFT / _MORE_VECTORS)
-            larger = fine.extended(steps), coarse.extended(more)
-        if larger[0] is None or larger[1] is None:
+        # The companion's shift is larger, so that it needs more of them.
+        more = _MORE_VECTORS * math.ceil(steps * COARSER_SHIFT / _MORE_VECTORS)
+        if not (fine.can_grow(steps) and coarse.can_grow(more)):
             return measurement, (fine, coarse)
-        fine, coarse = larger[0], larger[1]
+        with progress.stage("solve"):
+            fine, coarse = fine.extended(steps), coarse.extended(more)
 
 
 def _steps_to_faint(solution: Solution, faint: list[Number]) -> int:

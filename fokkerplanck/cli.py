@@ -16,9 +16,9 @@ from mpi4py import MPI
 from rich.console import Console
 
 import fokkerplanck
-from fokkerplanck.evolution import KrylovError
 from fokkerplanck.export import write_mesh
 from fokkerplanck.iterative import SolverError
+from fokkerplanck.krylov import KrylovError
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results

@@ -1,97 +1,59 @@
-"""The scaled difference ``N(p − p^N)``, solved for together with ``p^N`` and never subtracted.
+"""The scaled difference ``N(p − p^N)``, solved for together with p and never subtracted.
 
-With ``p^N = π_N u`` and ``N(p − p^N) = π z``, the equation ``∂_t e = ∇·(D∇e + e∇V) +
-∇·(p^N ∇(V − V_N))`` for ``e = p − p^N`` gives the block lower-triangular system
+With ``p = π u`` and ``N(p − p^N) = π_N z``, the equation ``∂_t e = ∇·(D∇e + e∇V_N) +
+∇·(p ∇(V − V_N))`` for ``e = p − p^N`` gives the block lower-triangular system
 
-    M_N u' = −K_N u,        M z' = −K z − B u,        B_ij = ∫ π_N φ_j N∇(V − V_N)·∇φ_i .
+    M u' = −K u,        M_N z' = −K_N z − B u,        B_ij = ∫ π φ_j N∇(V − V_N)·∇φ_i .
 
 The sharp limit q of ``N(p − p^N)`` obeys the same system with ``π_N = π`` and ``∇ℓ`` for
 ``N∇(V − V_N)``.
 """
 
-import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.evolution import STRIDE, Evolution, KrylovSpace
-from fokkerplanck.linearsolver import AUTOMATIC, LinearSolver, SolverOptions
+from fokkerplanck.evolution import Evolution
+from fokkerplanck.krylov import Bound, KrylovSpace
+from fokkerplanck.leading import Leading
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.propagator import Propagator, largest_basis
 
 Array = npt.NDArray[np.float64]
 
-#: Most Krylov vectors, in units of the square root of shift times horizon.
-_VECTORS = 32.0
-
 
 @dataclass(frozen=True)
-class Propagator:
-    """An operator with its resolvent."""
+class Functionals:
+    """Linear functionals of ``(u, z)``, known at all times from their values on the basis."""
 
-    operator: GibbsOperator
-    shift: float  #: s > 0
-    options: SolverOptions = AUTOMATIC
-
-    @cached_property
-    def _resolvent(self) -> LinearSolver:
-        """The resolvent. Collective at first use."""
-        return self.options.create(self.operator, self.shift)
-
-    @property
-    def description(self) -> str:
-        """One line on the linear solver. Collective at first use."""
-        return self._resolvent.description
-
-    def solve(self, load: Array) -> Array:
-        """``(M + K/s)^{-1}`` applied to a load vector. Collective."""
-        return self._resolvent.solve(load)
-
-    def step(self, coefficients: Array) -> Array:
-        """The resolvent ``(1 + L/s)^{-1}`` applied to coefficients. Collective."""
-        return self.solve(self.operator.apply_mass(coefficients))
-
-    def evolve(self, load: Array, times: tuple[float, ...], tolerance: float) -> Evolution:
-        """``e^{−tL}`` applied to the density with this load vector. Collective.
-
-        Args:
-            load: ``∫ p_0 φ_i``, owned entries.
-            times: where the Krylov error estimate must meet the tolerance.
-            tolerance: relative, in the norm of the basis.
-        """
-        krylov = KrylovSpace(
-            self.step,
-            self.solve(load),
-            self.operator.krylov_weights,
-            self.operator.space.domain.comm,
-            self.shift,
-        )
-        return krylov.evolve(times, tolerance)
+    on_density: Array  #: owned entries, shape (j, num_owned)
+    on_difference: Array  #: same shape
 
 
 @dataclass(frozen=True)
 class DifferenceEvolution:
     """Dense output of ``u`` and ``z`` in time."""
 
-    perturbed: GibbsOperator  #: operator of V_N, relative to which u is the density p^N
-    exact: GibbsOperator  #: operator of V, relative to which z is the scaled difference
+    exact: GibbsOperator  #: operator of V, relative to which u is the density p
+    perturbed: GibbsOperator  #: operator of V_N, relative to which z is the scaled difference
+    leading: Leading  #: what u is represented by
     krylov: KrylovSpace  #: of the stacked pair (u, scale·z)
     evolution: Evolution  #: on it
     scale: float  #: makes both blocks of one size in the Krylov norm
     is_refined: bool = False  #: whether coordinates that are accurate far out have been asked for
 
     @property
-    def num_owned(self) -> int:
-        """Owned unknowns of one block."""
-        return self.exact.space.num_owned
+    def _split(self) -> int:
+        """Where the second block begins."""
+        return len(self.leading.start)
 
-    def extended(self, steps: int) -> "DifferenceEvolution | None":
-        """The same with more basis vectors, or None if so many are not allowed. Collective."""
-        evolution = self.krylov.extended(steps)
-        if evolution is None:
-            return None
-        larger = replace(self, evolution=evolution)
+    def extended(self, steps: int) -> "DifferenceEvolution":
+        """The same with more basis vectors, as many as `KrylovSpace.can_grow` allows. Collective.
+
+        What was before may be used no longer if the basis is bounded.
+        """
+        larger = replace(self, evolution=self.krylov.extended(steps))
         return larger.refined() if self.is_refined else larger
 
     def refined(self) -> "DifferenceEvolution":
@@ -100,72 +62,84 @@ class DifferenceEvolution:
 
     def density(self, time: float) -> Array:
         """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective."""
-        return self.evolution.coefficients(time)[: self.num_owned] / self.mass(time)
+        return self._unscaled(time) / self.mass(time)
 
     def mass(self, time: float) -> float:
-        """Mass ``∫ π_N u`` before that scaling. Collective."""
-        space = self.perturbed.space
-        coefficients = self.evolution.coefficients(time)[: self.num_owned]
-        return space.integrate(self.perturbed.gibbs * space.evaluate(coefficients))
+        """Mass ``∫ π u`` before that scaling. Collective."""
+        space = self.exact.space
+        return space.integrate(self.exact.gibbs * space.evaluate(self._unscaled(time)))
 
     def difference(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of z, optionally from the first `size` basis vectors only."""
-        return self.evolution.coefficients(time, size)[self.num_owned :] / self.scale
+        return self.evolution.coefficients(time, size)[self._split :] / self.scale
 
     def difference_rounding(self, time: float) -> Array:
         """Rounding errors of the owned coefficients of z."""
-        return self.evolution.rounding(time)[self.num_owned :] / self.scale
+        return self.evolution.rounding(time)[self._split :] / self.scale
 
-    def functional(self, on_density: Array, on_difference: Array) -> Array:
-        """Functionals of (u, z), each (j, num_owned), on the basis: (j, k). Collective."""
-        return self.evolution.functional(np.hstack([on_density, on_difference / self.scale]))
+    def _unscaled(self, time: float) -> Array:
+        return self.leading.coefficients(self.evolution.coefficients(time)[: self._split])
 
 
 def evolve_difference(
+    exact: GibbsOperator,
     perturbed: Propagator,
-    exact: Propagator,
+    leading: Leading,
     drift: Array,
-    load: Array,
     times: tuple[float, ...],
     tolerance: float,
+    functionals: Functionals | None = None,
+    bound: Bound | None = None,
 ) -> DifferenceEvolution:
-    """Solve for ``p^N`` and ``N(p − p^N)`` from the same initial density. Collective.
+    """Solve for p and ``N(p − p^N)`` from the same initial density. Collective.
 
     Args:
-        perturbed: propagator of V_N (for the sharp limit: the same object as `exact`).
-        exact: propagator of V, on the same space and with the same shift.
+        exact: operator of V.
+        perturbed: propagator of V_N (for the sharp limit: of V), on the same space.
+        leading: p, with the same shift.
         drift: ``N∇(V − V_N)`` at the Gauss points, shape (C, q, m) (for the limit: ∇ℓ).
-        load: ``∫ p_0 φ_i``, owned entries.
         times: where the Krylov error estimate must meet the tolerance.
         tolerance: relative, in the norm of the basis.
+        functionals: to be known of the pair; none by default.
+        bound: of the pairs held at a time; none by default.
 
     Raises:
         KrylovError: the tolerance cannot be met.
     """
-    shift, comm = exact.shift, exact.operator.space.domain.comm
-    n = exact.operator.space.num_owned
+    shift, comm = perturbed.shift, exact.space.domain.comm
+    weights = leading.weights, perturbed.operator.krylov_weights
+    split = len(leading.start)
 
-    def respond(source: Array, u: Array) -> Array:
-        return exact.solve(source - perturbed.operator.apply_coupling(drift, u) / shift)
+    def respond(source: Array, block: Array) -> Array:
+        u = leading.coefficients(block)
+        return perturbed.solve(source - exact.apply_coupling(drift, u) / shift)
 
-    u = perturbed.solve(load)
-    z = respond(np.zeros(n), u)
-    weights = [perturbed.operator.krylov_weights, exact.operator.krylov_weights]
-    sizes = [comm.allreduce(float(d @ v**2)) for d, v in zip(weights, (u, z), strict=True)]
+    z = respond(np.zeros(exact.space.num_owned), leading.start)
+    sizes = [
+        comm.allreduce(float(d @ v**2)) for d, v in zip(weights, (leading.start, z), strict=True)
+    ]
     scale = float(np.sqrt(sizes[0] / sizes[1])) if sizes[1] > 0 else 1.0
 
     def step(pair: Array) -> Array:
-        u = perturbed.step(pair[:n])
-        z = respond(exact.operator.apply_mass(pair[n:]) / scale, u)
-        return np.concatenate([u, scale * z])
+        block = leading.step(pair[:split])
+        z = respond(perturbed.operator.apply_mass(pair[split:]) / scale, block)
+        return np.concatenate([block, scale * z])
+
+    def observe(pair: Array) -> Array:
+        if functionals is None:
+            return np.empty(0)
+        on_density = functionals.on_density @ leading.coefficients(pair[:split])
+        return on_density + functionals.on_difference @ pair[split:] / scale
 
     krylov = KrylovSpace(
         step,
-        np.concatenate([u, scale * z]),
+        np.concatenate([leading.start, scale * z]),
         np.concatenate(weights),
         comm,
         shift,
-        STRIDE * math.ceil(_VECTORS * math.sqrt(shift * max(times)) / STRIDE),
+        largest_basis(shift, max(times)),
+        observe,
+        bound,
     )
     evolution = krylov.evolve(times, tolerance)
-    return DifferenceEvolution(perturbed.operator, exact.operator, krylov, evolution, scale)
+    return DifferenceEvolution(exact, perturbed.operator, leading, krylov, evolution, scale)

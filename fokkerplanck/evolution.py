@@ -1,44 +1,28 @@
-"""The exponential of the generator on a shift-and-invert Krylov space, with dense output in time.
+"""Dense output in time of the exponential of the generator, on a shift-and-invert Krylov space.
 
 For ``M u' = −K u`` the resolvent ``S = (1 + L/s)^{-1}``, ``L = M^{-1}K``, is one factorisation.
 The Krylov space of S starts at ``v = S M^{-1} b``, with b the *exact* load vector of p_0: the L²
 projection ``M^{-1} b`` of p_0/π, which smears a compact support over the tails, is never formed,
 and the error of the density is that of the space, not that of interpolating p_0. On the space
 ``u(t) = (1 + L/s) e^{−tL} v`` is a small dense matrix function.
-
-References:
-    [EH06] J. van den Eshof, M. Hochbruck, Preconditioning Lanczos approximations to the matrix
-    exponential, SIAM J. Sci. Comput. 27 (2006).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from mpi4py import MPI
 from scipy.linalg import expm, schur, solve_sylvester
 
 from fokkerplanck.reduction import resolvent_exponential
 
 Array = npt.NDArray[np.float64]
 
-#: Steps between two looks at the error estimate, and lag of the comparison.
-STRIDE = 5
-
-
 #: Rounding error of a sum over the Krylov basis, relative to the sum of absolute values.
 ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
 
 #: Error of a matrix function in double precision, in units of that of its largest entry.
 MATRIX_FUNCTION = 75.0
-
-#: Below this level an estimate that was not halved in so many strides has met rounding.
-PLATEAU, PATIENCE = 1e-7, 3
-
-
-class KrylovError(RuntimeError):
-    """The Krylov basis reached its largest size before the error estimate met the tolerance."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +46,30 @@ class TimeGrid:
 
 
 @dataclass(frozen=True)
+class Share:
+    """The part in ``u(t)`` of basis vectors that are held no longer, at one time."""
+
+    coefficients: Array  #: owned, shape (num_owned,)
+    rounding: Array  #: their rounding errors, same shape
+
+
+@dataclass(frozen=True)
 class Evolution:
     """Dense output ``u(t)``, ``t > 0``, on a Krylov space.
 
     Every number is a linear functional of the coefficients, so means and risks come from their
-    values on the basis alone.
+    values on the basis alone, which stay when vectors go. It is valid until its space drops more of
+    them.
     """
 
-    basis: Array  #: orthonormal vectors, shape (num_owned, k)
+    vectors: Array  #: those of the basis that are held, times `root`; (k − dropped, num_owned)
+    root: Array  #: of the weights of the inner product, shape (num_owned,)
     hessenberg: Array  #: the resolvent on the basis, shape (k, k)
     start_norm: float  #: norm of the start vector
     change: float  #: largest relative change over the last steps at the requested times
     shift: float  #: s
-    comm: MPI.Comm
+    observed: Array  #: functionals of the basis vectors, shape (j, k)
+    shares: Mapping[float, Share] = field(default_factory=dict)  #: of dropped vectors, by time
     is_precise: bool = False  #: whether small coordinates are accurate, too, not only large ones
     #: Coordinates by time and number of vectors, computed once
     _coordinates: dict[tuple[float, int], Array] = field(
@@ -85,6 +80,16 @@ class Evolution:
     def size(self) -> int:
         """Number of basis vectors."""
         return self.hessenberg.shape[0]
+
+    @property
+    def num_dropped(self) -> int:
+        """Number of basis vectors, the first ones, that are held no longer."""
+        return self.size - len(self.vectors)
+
+    @property
+    def basis(self) -> Array:
+        """The basis vectors that are held, shape (num_owned, k − dropped)."""
+        return (self.vectors / self.root).T
 
     def refined(self) -> "Evolution":
         """The same with small coordinates accurate, unless a Ritz value lies left of zero."""
@@ -111,7 +116,7 @@ class Evolution:
         """Coordinates that are accurate relative to the largest."""
         return self.trajectory(TimeGrid(time, 1), size)[-1]
 
-    def trajectory(self, times: "TimeGrid", size: int | None = None) -> Array:
+    def trajectory(self, times: TimeGrid, size: int | None = None) -> Array:
         """Coordinates at the times of a grid, shape (num_times, k), accurate to the largest."""
         modes, inverse, start = self._reduction(self.size if size is None else size)
         generator = self.shift * (inverse - np.eye(len(inverse)))
@@ -142,124 +147,36 @@ class Evolution:
         return modes, np.linalg.inv(triangle[:r, :r]), self.start_norm * start
 
     def coefficients(self, time: float, size: int | None = None) -> Array:
-        """Owned coefficients of ``u(time)``."""
-        return self.basis @ self.reduced(time, size)
-
-    def rounding(self, time: float) -> Array:
-        """Rounding errors of the owned coefficients of ``u(time)``, estimated from its terms."""
-        terms = ROUNDING * np.abs(self.reduced(time))
-        if not self.is_precise:
-            terms = np.maximum(terms, MATRIX_FUNCTION * np.max(terms))
-        return np.abs(self.basis) @ terms
-
-    def functional(self, vectors: Array) -> Array:
-        """Values of linear functionals, shape (j, num_owned), on the basis: (j, k). Collective."""
-        return self.comm.allreduce(vectors @ self.basis)
-
-
-class KrylovSpace:
-    """A growing orthonormal basis, in variables scaled to the Euclidean inner product.
-
-    Args:
-        resolvent: the map S on owned coefficients.
-        start: ``S M^{-1} b``, owned coefficients.
-        weights: diagonal of the inner product, positive, same shape.
-        comm: communicator over which the coefficients are distributed.
-        shift: s > 0.
-        max_size: largest number of basis vectors, a multiple of the stride.
-    """
-
-    def __init__(
-        self,
-        resolvent: Callable[[Array], Array],
-        start: Array,
-        weights: Array,
-        comm: MPI.Comm,
-        shift: float,
-        max_size: int = 120,
-    ) -> None:
-        """Begin with the start vector alone. Collective."""
-        self._resolvent, self._comm, self._shift = resolvent, comm, shift
-        self._root = np.sqrt(weights)
-        self._vectors = np.empty((max_size + 1, start.size))
-        self._hessenberg = np.zeros((max_size + 1, max_size))
-        self._start_norm = self._norm(self._root * start)
-        self._vectors[0] = self._root * start / self._start_norm
-        self._size, self._max_size = 0, max_size
-
-    def evolve(self, times: Sequence[float], tolerance: float) -> Evolution:
-        """Grow the basis until the error estimate at all `times` is met. Collective.
-
-        The basis also stops growing where the estimate no longer falls because it is rounding. The
-        estimate is the change of ``u(t)`` over the last steps, in the norm of the basis, relative
-        to ``u(t)``; since convergence is geometric it exceeds the error.
-
-        Args:
-            times: where the estimate must be met.
-            tolerance: relative tolerance.
+        """Owned coefficients of ``u(time)``, or of its part on the first `size` basis vectors.
 
         Raises:
-            KrylovError: the tolerance was not met with the largest basis.
+            ValueError: vectors have been dropped, and their share at this time was not kept.
         """
-        changes = [np.inf]
-        while self._size < self._max_size:
-            self._extend(STRIDE)
-            change = self._change(times)
-            changes.append(change)
-            last, before = changes[-PATIENCE:], changes[:-PATIENCE]
-            settled = change < PLATEAU and min(last) > 0.5 * min(before, default=np.inf)
-            if change <= tolerance or settled:
-                return self._evolution(change)
-        raise KrylovError(
-            f"Krylov basis of {self._max_size} vectors reached a relative change of "
-            f"{changes[-1]:.1e} at t = {min(times):g}..{max(times):g}, asked {tolerance:.1e}; "
-            "try a shorter horizon or a finer mesh"
-        )
+        held = self.reduced(time, size)[self.num_dropped :] @ self.vectors / self.root
+        return held + self._share(time).coefficients if self.num_dropped else held
 
-    def extended(self, steps: int) -> Evolution | None:
-        """The dense output with more basis vectors, or None if so many are not allowed. Collective.
+    def rounding(self, time: float) -> Array:
+        """Rounding errors of the owned coefficients of ``u(time)``, estimated from its terms.
 
-        Its `change` is not known.
+        Raises:
+            ValueError: as `coefficients`.
         """
-        if self._size + steps > self._max_size:
-            return None
-        self._extend(steps)
-        return self._evolution(np.nan)
+        terms = self._terms(time)[self.num_dropped :]
+        held = np.zeros(len(self.root))
+        for term, vector in zip(terms, self.vectors, strict=True):
+            held += term * np.abs(vector) / self.root
+        return held + self._share(time).rounding if self.num_dropped else held
 
-    def _extend(self, steps: int) -> None:
-        """Add `steps` vectors, orthogonalised twice. Collective."""
-        for j in range(self._size, self._size + steps):
-            vector = self._root * self._resolvent(self._vectors[j] / self._root)
-            for _ in range(2):
-                overlap = self._comm.allreduce(self._vectors[: j + 1] @ vector)
-                self._hessenberg[: j + 1, j] += overlap
-                vector -= overlap @ self._vectors[: j + 1]
-            length = self._norm(vector)
-            self._hessenberg[j + 1, j] = length
-            # A vanishing vector ends an invariant space; later columns decouple from it.
-            self._vectors[j + 1] = vector / length if length > 0.0 else 0.0
-            self._hessenberg[j, j] += float(not self._hessenberg[: j + 2, j].any())
-        self._size += steps
+    def _terms(self, time: float) -> Array:
+        """Rounding errors of what each basis vector adds to ``u(time)``, shape (k,)."""
+        terms = ROUNDING * np.abs(self.reduced(time))
+        return terms if self.is_precise else np.maximum(terms, MATRIX_FUNCTION * np.max(terms))
 
-    def _evolution(self, change: float) -> Evolution:
-        """The dense output on the present basis."""
-        k = self._size
-        basis = (self._vectors[:k] / self._root).T
-        hessenberg = self._hessenberg[:k, :k].copy()
-        return Evolution(basis, hessenberg, self._start_norm, change, self._shift, self._comm)
-
-    def _change(self, times: Sequence[float]) -> float:
-        """Largest relative change of ``u(t)`` over the last steps, in the norm of the basis."""
-        if self._size <= STRIDE:
-            return np.inf
-        evolution = self._evolution(np.inf)
-        return max(_change(evolution, time) for time in times)
-
-    def _norm(self, vector: Array) -> float:
-        return float(np.sqrt(self._comm.allreduce(float(vector @ vector))))
-
-
-def _change(evolution: Evolution, time: float) -> float:
-    now = evolution.rough(time)
-    before = evolution.rough(time, evolution.size - STRIDE)
-    return float(np.linalg.norm(now - before) / np.linalg.norm(now))
+    def _share(self, time: float) -> Share:
+        if time not in self.shares:
+            known = ", ".join(f"{t:g}" for t in self.shares)
+            raise ValueError(
+                f"with a bounded Krylov basis the solution is known at the times {known} only, "
+                f"got {time:g}"
+            )
+        return self.shares[time]

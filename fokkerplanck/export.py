@@ -87,10 +87,10 @@ def write_solution(solution: Solution, out: Path) -> None:
     """
     _check_suffix(out)
     pair, time, penalty = solution.pair, solution.horizon, solution.level.problem.penalty
-    density = Density(pair.perturbed, pair.density(time))
+    density = Density(pair.perturbed, solution.nodal_density(time))
     cells = EquispacedCells.of(density)
     values = density.in_all_cells(cells.reference)
-    difference = Density(pair.exact, pair.difference(time)).in_all_cells(cells.reference)
+    difference = Density(pair.perturbed, pair.difference(time)).in_all_cells(cells.reference)
     H = penalty(cells.points.reshape(-1, cells.points.shape[2])).reshape(difference.shape)
     error = np.exp(0.25 * penalty.gamma * H) * np.abs(difference)
     fields = {

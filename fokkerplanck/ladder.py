@@ -85,6 +85,7 @@ class Ladder:
             section.method,
             section.memory and _GIGABYTE * section.memory / _SOLVERS,
             max(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION),
+            section.vectors,
         )
 
     def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
@@ -142,9 +143,11 @@ class Ladder:
     def _announce(self, space: Space) -> None:
         """Say what is going to be solved, and how, where this takes long. Collective."""
         if space.domain.dimension > 1:
-            chosen = self._solver.choose(space).description
+            chosen, pairs = self._solver.choose(space), self._solver.num_pairs(space)
+            held = "" if pairs is None else f"; at most {pairs} pairs of Krylov vectors"
             self._progress.note(
-                f"degree {space.degree}, {space.num_unknowns} unknowns; solver {chosen}"
+                f"degree {space.degree}, {space.num_unknowns} unknowns; solver "
+                f"{chosen.description}{held}"
             )
 
     def _domain(self, radius: float, refinement: float) -> Domain:

@@ -8,11 +8,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.difference import DifferenceEvolution, Propagator, evolve_difference
+from fokkerplanck.difference import DifferenceEvolution, Functionals, evolve_difference
 from fokkerplanck.initial import InitialDensity
+from fokkerplanck.iterative import SolverError
+from fokkerplanck.krylov import FEWEST_VECTORS, Bound
+from fokkerplanck.leading import Fresh, Leading, Recycled
 from fokkerplanck.linearsolver import AUTOMATIC, SolverOptions
 from fokkerplanck.mesh import Domain
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.propagator import Propagator
 from fokkerplanck.space import Space
 from fokkerplanck.start import initial_load
 
@@ -20,6 +24,9 @@ Array = npt.NDArray[np.float64]
 
 #: Gauss points per direction beyond the degree.
 GAUSS_SURPLUS = 3
+
+#: When densities are looked at, in units of the horizon.
+OUTPUT_TIMES = (0.25, 0.5, 1.0)
 
 #: Shift of the companion, in units of the fine level's.
 COARSER_SHIFT = 1.3
@@ -81,6 +88,11 @@ class Problem:
         """Where the Krylov error estimates must be met."""
         return (self.horizon / 4, self.horizon)
 
+    @property
+    def output_times(self) -> tuple[float, ...]:
+        """When densities are looked at."""
+        return tuple(part * self.horizon for part in OUTPUT_TIMES)
+
 
 @dataclass(frozen=True)
 class Level:
@@ -114,17 +126,60 @@ class Level:
         """The same level for another initial density."""
         return replace(self, problem=replace(self.problem, initial=initial))
 
+    @cached_property
+    def bound(self) -> Bound | None:
+        """Pairs of Krylov vectors held, where memory is short. Collective at first use.
+
+        Raises:
+            SolverError: there is not enough memory.
+        """
+        pairs = self.solver.num_pairs(self.space)
+        if pairs is None:
+            return None
+        if pairs < FEWEST_VECTORS:
+            raise SolverError(
+                f"memory is left for {pairs} pairs of Krylov vectors, but {FEWEST_VECTORS} are "
+                "needed; choose a coarser domain or a lower degree, or run on more memory"
+            )
+        return Bound(pairs, self.problem.output_times)
+
+    @cached_property
+    def leading(self) -> Leading:
+        """The density p, the same for all depths. Collective at first use."""
+        if self.bound is not None:
+            return Fresh(self.exact, self.load)
+        space = self.exact.krylov_space(self.load, self.problem.horizon)
+        return Recycled(space, self.space.domain.comm)
+
     def solve(self, depth: float) -> DifferenceEvolution:
-        """Solve for ``p^N`` and ``N(p − p^N)``, or for p and q at infinite depth. Collective."""
+        """Solve for p and ``N(p − p^N)``, or for p and q at infinite depth. Collective.
+
+        Its functionals are ``∫ θ_i N(p − p^N)`` and ``N(E[V(θ_t)] − E[V_N(θ^N_t)])``.
+        """
         limit = math.isinf(depth)
+        perturbed = self.exact if limit else self._propagator(self.tables.perturbed(depth))
         return evolve_difference(
-            self.exact if limit else self._propagator(self.tables.perturbed(depth)),
-            self.exact,
+            self.exact.operator,
+            perturbed,
+            self.leading,
             self.tables.gradients[depth],
-            self.load,
             self.problem.times,
             self.tolerance,
+            self._functionals(depth, perturbed.operator),
+            self.bound,
         )
+
+    def _functionals(self, depth: float, perturbed: GibbsOperator) -> Functionals:
+        """``∫ θ_i π_N z``, and ``∫ E_N π u + ∫ V_N π_N z`` with V_N relative to its minimum.
+
+        This is allowed because ``∫ π_N z = 0``.
+        """
+        space = self.space
+        weights = [*np.moveaxis(space.points, 2, 0), perturbed.potential - perturbed.minimum]
+        on_difference = np.stack([space.load(perturbed.gibbs * weight) for weight in weights])
+        on_density = np.zeros_like(on_difference)
+        on_density[-1] = space.load(self.tables.differences[depth] * self.exact.operator.gibbs)
+        return Functionals(on_density, on_difference)
 
     def coarser(self) -> "Level":
         """The companion of lower degree, other shift and looser tolerance.

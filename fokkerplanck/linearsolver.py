@@ -35,6 +35,9 @@ _COMPLEMENT = 30.0
 #: Bytes per unknown of multigrid, with the geometry at the Gauss points.
 _UNKNOWN = 2500.0
 
+#: So many pairs of Krylov vectors are hardly ever needed.
+_ALL_PAIRS = 60
+
 
 class LinearSolver(Protocol):
     """The solution operator of ``M + K/shift``."""
@@ -85,6 +88,18 @@ class SolverOptions:
     method: Method = "auto"
     memory: float | None = None  #: bytes that all ranks together may take; by default what is free
     tolerance: float = 1e-12  #: of the iteration
+    vectors: int | None = None  #: pairs of Krylov vectors that may be held; by default what fits
+
+    def num_pairs(self, space: Space) -> int | None:
+        """Pairs of Krylov vectors that a difference may hold, None for all. Collective.
+
+        A pair has two functions, and goes with two solvers.
+        """
+        if self.vectors is not None:
+            return self.vectors
+        choice = self.choose(space)
+        fitting = (choice.allowed - choice.needed) / (8.0 * space.num_unknowns)
+        return None if fitting >= _ALL_PAIRS else int(fitting)
 
     def choose(self, space: Space) -> "Choice":
         """What `create` will take. Collective."""

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.evolution import ROUNDING, STRIDE
+from fokkerplanck.evolution import ROUNDING
+from fokkerplanck.krylov import STRIDE
 from fokkerplanck.norms import RegionalNorm, regional_sums, weighted_l1
 from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 from fokkerplanck.suprema import Functional, supremum
@@ -68,7 +69,7 @@ def _unweighted(fine: Solution, coarse: Solution) -> Number:
 def _l1_numbers(
     fine: Solution, coarse: Solution, time: float, weights: list[Array]
 ) -> dict[str, Number]:
-    """``∫ w |π z|`` per region with w at the Gauss points of both. Collective."""
+    """``∫ w |π_N z|`` per region with w at the Gauss points of both. Collective."""
     space = fine.level.space
     norm, other = (
         _l1_norm(solution, time, weight)
@@ -100,8 +101,8 @@ def _l1_numbers(
 
 
 def _l1_norm(solution: Solution, time: float, weight: Array) -> RegionalNorm:
-    """``∫ w |π z|`` per region. Collective."""
-    log_weight = np.log(weight) + solution.pair.exact.log_gibbs
+    """``∫ w |π_N z|`` per region. Collective."""
+    log_weight = np.log(weight) + solution.pair.perturbed.log_gibbs
     return weighted_l1(solution.level.space, log_weight, solution.pair.difference(time))
 
 
@@ -112,7 +113,7 @@ def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
     """
     space, pair = solution.level.space, solution.pair
     steps = [pair.difference(time, pair.evolution.size - k * STRIDE) for k in range(3)]
-    changes = [pair.exact.gibbs * space.evaluate(a - b) for a, b in itertools.pairwise(steps)]
+    changes = [pair.perturbed.gibbs * space.evaluate(a - b) for a, b in itertools.pairwise(steps)]
     sums = (_with_total(regional_sums(space, weight * np.abs(change))) for change in changes)
     return krylov_error(*sums)
 
@@ -121,7 +122,7 @@ def _rounding_part(solution: Solution, time: float, weight: Array) -> Array:
     """The same of what rounding of the Krylov vectors leaves, (count + 3,) with the total."""
     space, pair = solution.level.space, solution.pair
     error = np.abs(space.evaluate(pair.difference_rounding(time)))
-    return _with_total(regional_sums(space, weight * pair.exact.gibbs * error))
+    return _with_total(regional_sums(space, weight * pair.perturbed.gibbs * error))
 
 
 def _with_total(regions: Array) -> Array:
@@ -148,6 +149,6 @@ def _density_min(solution: Solution) -> float:
     nodes = space.element.points
     inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
     log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T
-    u = space.evaluate(solution.pair.density(solution.horizon), np.eye(nodes.shape[0]))
+    u = space.evaluate(solution.nodal_density(solution.horizon), np.eye(nodes.shape[0]))
     smallest = float(np.min((np.exp(log_gibbs) * u)[inside], initial=np.inf))
     return float(space.domain.comm.allreduce(smallest, op=MPI.MIN))

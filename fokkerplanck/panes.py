@@ -27,8 +27,8 @@ def picture(solution: Solution) -> Picture:
     """
     pair, time = solution.pair, solution.horizon
     radius = solution.level.space.domain.annuli.radius
-    density = Density(pair.perturbed, pair.density(time))
-    difference = Density(pair.exact, pair.difference(time))
+    density = Density(pair.perturbed, solution.nodal_density(time))
+    difference = Density(pair.perturbed, pair.difference(time))
     penalty = solution.level.problem.penalty
 
     def error(points: Array) -> Array:

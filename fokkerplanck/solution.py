@@ -72,10 +72,16 @@ class Solution:
         """Solve. Collective."""
         return cls(level, depth, level.solve(depth))
 
-    def extended(self, steps: int) -> "Solution | None":
-        """The same with more Krylov vectors, or None if so many are not allowed. Collective."""
-        pair = self.pair.extended(steps)
-        return None if pair is None else replace(self, pair=pair)
+    def can_grow(self, steps: int) -> bool:
+        """Whether so many more Krylov vectors are allowed."""
+        return self.pair.krylov.can_grow(steps)
+
+    def extended(self, steps: int) -> "Solution":
+        """The same with more Krylov vectors, as many as `can_grow` allows. Collective.
+
+        What was before may be used no longer.
+        """
+        return replace(self, pair=self.pair.extended(steps))
 
     def refined(self) -> "Solution":
         """The same with less rounding far out."""
@@ -99,12 +105,23 @@ class Solution:
     def difference(self, time: float) -> Array:
         """``N(p − p^N)`` at the Gauss points, shape (C, q). Collective."""
         coefficients = self.pair.difference(time)
+        return self.pair.perturbed.gibbs * self.level.space.evaluate(coefficients)
+
+    def limit_density(self, time: float) -> Array:
+        """P at the Gauss points, shape (C, q). Collective."""
+        coefficients = self.pair.density(time)
         return self.pair.exact.gibbs * self.level.space.evaluate(coefficients)
 
     def density(self, time: float) -> Array:
         """``p^N`` at the Gauss points, shape (C, q). Collective."""
-        coefficients = self.pair.density(time)
-        return self.pair.perturbed.gibbs * self.level.space.evaluate(coefficients)
+        return self.limit_density(time) - self.difference(time) / self.depth
+
+    def nodal_density(self, time: float) -> Array:
+        """Owned coefficients of the function that is ``p^N/π_N`` at the nodes. Collective."""
+        pair, gap = self.pair, self.level.tables.differences[self.depth]
+        shift = pair.exact.minimum - pair.perturbed.minimum
+        log_ratio = (shift - self.level.space.interpolate(gap) / self.depth) / pair.exact.diffusion
+        return np.exp(log_ratio) * pair.density(time) - pair.difference(time) / self.depth
 
     def boundary_amplitude(self, density: Array) -> float:
         """Largest absolute value at the Gauss points next to the boundary. Collective.

@@ -1,7 +1,7 @@
 """The Fokker–Planck equation of any potential: ``∂_t p = ∇·(D∇p + p∇V)`` on a ball."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ from dolfinx import fem
 from mpi4py import MPI
 
 from fokkerplanck.density import Density
-from fokkerplanck.difference import Propagator
 from fokkerplanck.evolution import Evolution
 from fokkerplanck.fitting import fitting_recipe
 from fokkerplanck.initial import InitialDensity
+from fokkerplanck.krylov import Bound
 from fokkerplanck.mesh import Domain
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.propagator import Propagator
 from fokkerplanck.space import Space
 from fokkerplanck.start import initial_load
 
@@ -53,7 +54,8 @@ class Solution:
         earlier times.
 
         Raises:
-            ValueError: the time does not lie in ``(0, horizon]``.
+            ValueError: the time does not lie in ``(0, horizon]``, or is not one of those for which
+                a bounded Krylov basis was told to keep it.
         """
         if not 0 < time <= self.horizon:
             raise ValueError(f"time must lie in (0, {self.horizon:g}], got {time!r}")
@@ -70,6 +72,8 @@ def solve(
     domain: Domain | None = None,
     degree: int = 8,
     tolerance: float = 1e-10,
+    vectors: int | None = None,
+    times: Sequence[float] = (),
     comm: MPI.Comm = MPI.COMM_WORLD,
 ) -> Solution:
     """Solve ``∂_t p = ∇·(D∇p + p∇V)``, ``p(0) = p_0``, with no flux out of the ball. Collective.
@@ -84,6 +88,9 @@ def solve(
         domain: the meshed ball; without it a mesh is made to fit V and p_0.
         degree: of the elements, at least 1.
         tolerance: relative, of the Krylov error estimate at ``T/8`` and T.
+        vectors: most Krylov vectors to hold at a time, at least 20; all by default. With it the
+            density is known at the horizon and at `times` only.
+        times: where the density is to be known besides.
         comm: communicator; without a domain.
 
     Raises:
@@ -100,6 +107,7 @@ def solve(
             f"initial center has {initial.dimension} coordinates; one to three "
             "parameters are possible"
         )
+    bound = None if vectors is None else Bound(vectors, (*times, horizon))
     if domain is None:
         if isinstance(potential, ufl.core.expr.Expr):
             raise ValueError("potential is a UFL expression, so its domain must be given")
@@ -117,7 +125,7 @@ def solve(
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
     operator.check_cells()
     propagator = Propagator(operator, _SHIFT / horizon)
-    evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance)
+    evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance, bound)
     return Solution(operator, evolution, horizon)
 
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.evolution import ROUNDING, STRIDE, TimeGrid
+from fokkerplanck.evolution import ROUNDING, TimeGrid
+from fokkerplanck.krylov import STRIDE
 from fokkerplanck.solution import SAFETY, Number, Solution, krylov_error
 
 Array = npt.NDArray[np.float64]
@@ -37,36 +38,30 @@ class Functional:
 
     @classmethod
     def mean(cls, solution: Solution) -> "Functional":
-        """``N E[θ_t − θ^N_t] = ∫ θ π z``. Collective."""
-        space, gibbs = solution.level.space, solution.pair.exact.gibbs
-        rows = np.stack([space.load(gibbs * x) for x in np.moveaxis(space.points, 2, 0)])
+        """``N E[θ_t − θ^N_t] = ∫ θ π_N z``. Collective."""
+        space = solution.level.space
         boundary = solution.boundary_amplitude(solution.difference(solution.horizon))
         return cls(
             solution,
-            solution.pair.functional(np.zeros_like(rows), rows),
-            np.zeros(len(rows)),
+            solution.pair.evolution.observed[:-1],
+            np.zeros(solution.dimension),
             boundary * space.integrate(np.linalg.norm(space.points, axis=2)),
         )
 
     @classmethod
     def risk(cls, solution: Solution) -> "Functional":
-        """``N E[V(θ_t) − V_N(θ^N_t)] = ∫ V π z + ∫ E_N π_N u``. Collective.
-
-        ``∫ π z = 0``, so V may be taken relative to its minimum.
-        """
+        """``N E[V(θ_t) − V_N(θ^N_t)] = ∫ V_N π_N z + ∫ E_N π u``. Collective."""
         level, pair = solution.level, solution.pair
         space, gap = level.space, level.tables.differences[solution.depth]
-        height = level.tables.potential - pair.exact.minimum
-        on_difference = space.load(height * pair.exact.gibbs)
-        on_density = space.load(gap * pair.perturbed.gibbs)
+        height = pair.perturbed.potential - pair.perturbed.minimum
         start = space.domain.comm.allreduce(float(level.load @ space.interpolate(gap)))
         return cls(
             solution,
-            pair.functional(on_density[None], on_difference[None]),
+            pair.evolution.observed[-1:],
             np.array([start]),
             solution.boundary_amplitude(solution.difference(solution.horizon))
             * space.integrate(height)
-            + solution.boundary_amplitude(solution.density(solution.horizon))
+            + solution.boundary_amplitude(solution.limit_density(solution.horizon))
             * space.integrate(np.abs(gap)),
         )
 

@@ -29,9 +29,6 @@ from fokkerplanck.tabulation import (
     table_rows,
 )
 
-#: Times at which the annulus law is fitted, in units of the horizon.
-LAW_TIMES = (0.25, 0.5, 1.0)
-
 
 def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = None) -> Table:
     """Measure all bounds of a study. Collective.
@@ -100,8 +97,7 @@ def _decays(solutions: tuple[Solution, Solution]) -> tuple[Decay, ...]:
     fine, coarse = solutions
     problem, annuli = fine.level.problem, fine.level.space.domain.annuli
     return tuple(
-        decay(density_numbers(fine, coarse, part * fine.horizon), annuli, problem)
-        for part in LAW_TIMES
+        decay(density_numbers(fine, coarse, time), annuli, problem) for time in problem.output_times
     )
 
 

@@ -1,6 +1,7 @@
 """The difference equation against densities in closed form and against sinc collocation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,17 @@ from gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
 from sinc_reference import SincReference
 
 from fokkerplanck.annuli import Annuli
-from fokkerplanck.difference import Propagator, evolve_difference
+from fokkerplanck.difference import evolve_difference
 from fokkerplanck.initial import Bump, Gaussian
+from fokkerplanck.iterative import SolverError
+from fokkerplanck.leading import Fresh, Recycled
 from fokkerplanck.level import gauss_space
+from fokkerplanck.linearsolver import SolverOptions
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.norms import weighted_l1
 from fokkerplanck.operators import GibbsOperator
+from fokkerplanck.propagator import Propagator
+from fokkerplanck.solution import Solution
 from fokkerplanck.start import initial_load
 
 EDGES = (0.0, *ANNULI.edges)
@@ -23,7 +29,7 @@ both = pytest.mark.parametrize("pair", PAIRS, ids=["line", "plane"])
 
 def region_norms(solution, time):
     level, pair = solution.level, solution.pair
-    weight = level.log_bound_weight + pair.exact.log_gibbs
+    weight = level.log_bound_weight + pair.perturbed.log_gibbs
     return weighted_l1(level.space, weight, pair.difference(time)).values
 
 
@@ -47,17 +53,17 @@ def test_dense_output_between_the_asked_times(pair, depth):
 @both
 def test_pointwise_difference_and_density(pair):
     solution = solutions(pair, 2.0)[0]
-    space, evolution = solution.level.space, solution.pair
+    space = solution.level.space
     inside = np.linalg.norm(space.points, axis=2) < 2.0
-    z = space.evaluate(evolution.difference(1.0))
     exact = pair.difference(space.points, 1.0, 0.5)
-    difference = evolution.exact.gibbs * z
+    difference = solution.difference(1.0)
     largest = space.domain.comm.allreduce(np.max(np.abs(exact), initial=0.0))
     assert difference[inside] == pytest.approx(exact[inside], abs=1e-8 * largest)
-    u = space.evaluate(evolution.density(1.0))
     shallow = pair.density(space.points, 1.0) - exact / 2
-    density = evolution.perturbed.gibbs * u
+    density = solution.density(1.0)
     assert density[inside] == pytest.approx(shallow[inside], rel=1e-8)
+    at_nodes = solution.pair.perturbed.gibbs * space.evaluate(solution.nodal_density(1.0))
+    assert at_nodes[inside] == pytest.approx(shallow[inside], rel=1e-8)
 
 
 @both
@@ -82,9 +88,58 @@ def test_subtraction_of_two_densities_agrees(pair):
     p, p_N = (
         of.operator.gibbs * fine.space.evaluate(u) for of, u in ((fine.exact, here), (other, there))
     )
-    z = fine.space.evaluate(solutions(pair, depth)[0].pair.difference(1.0))
-    solved = fine.exact.operator.gibbs * z
+    solved = solutions(pair, depth)[0].difference(1.0)
     assert depth * (p - p_N) == pytest.approx(solved, abs=2e-9)
+
+
+# -- what memory decides
+
+
+@both
+def test_a_bounded_basis_gives_the_same_norms(pair):
+    level = replace(levels(pair)[0], solver=SolverOptions(vectors=20))
+    solution = Solution.compute(level, 2.0)
+    assert isinstance(solution.pair.leading, Fresh)
+    assert solution.pair.evolution.num_dropped > 0
+    for time in (0.25, 1.0):
+        exact = pair.norms(time, 0.5, EDGES)
+        assert region_norms(solution, time)[:-1] == pytest.approx(exact, rel=1e-9)
+    whole = solutions(pair, 2.0)[0]
+    values = (
+        of.pair.evolution.observed @ of.pair.evolution.reduced(0.7) for of in (solution, whole)
+    )
+    assert next(values) == pytest.approx(next(values), rel=1e-9)
+
+
+def test_one_density_serves_all_depths(monkeypatch):
+    level = levels(PAIRS[0])[1]
+    solved = []
+    solve = Propagator.solve
+
+    def counted(propagator, load):
+        solved.append(propagator.operator)
+        return solve(propagator, load)
+
+    monkeypatch.setattr(Propagator, "solve", counted)
+    counts = []
+    for depth in (2.0**20, 2.0):
+        before = len(solved)
+        size = Solution.compute(level, depth).pair.evolution.size
+        here = solved[before:]
+        counts.append(sum(of is level.exact.operator for of in here))
+        assert len(here) - counts[-1] == size + 1
+    assert counts[1] <= 5
+
+
+def test_too_little_memory_for_a_basis_is_refused():
+    level = levels(PAIRS[1])[0]
+    enough = level.solver.choose(level.space).needed
+    tight = SolverOptions(memory=enough + 8.0 * 10 * level.space.num_unknowns)
+    with pytest.raises(SolverError, match="left for 10 pairs of Krylov vectors, but 20"):
+        _ = replace(level, solver=tight).bound
+    fitting = SolverOptions(memory=enough + 8.0 * 31 * level.space.num_unknowns)
+    assert replace(level, solver=fitting).bound.num_vectors == 31
+    assert level.bound is None
 
 
 # -- a potential whose densities have no closed form
@@ -110,9 +165,11 @@ def test_double_well_against_sinc_collocation(comm, h):
     )
     load = initial_load(space, Gaussian((0.3,), 0.4))
     drift = V.E_slope(x)[..., None]
-    pair = evolve_difference(perturbed, exact, drift, load, (0.25, 1.0), 1e-12)
+    pair = evolve_difference(
+        exact.operator, perturbed, Fresh(exact, load), drift, (0.25, 1.0), 1e-12
+    )
     weight = 0.05 * x**2
-    norm = weighted_l1(space, weight + exact.operator.log_gibbs, pair.difference(1.0))
+    norm = weighted_l1(space, weight + perturbed.operator.log_gibbs, pair.difference(1.0))
     truth = V.norms(1.0, h, lambda x: 0.05 * x**2, [0.0, 1.0, 2.0, 4.0])
     assert norm.values[:-1] == pytest.approx(truth, rel=1e-9)
 
@@ -123,12 +180,9 @@ def test_double_well_against_sinc_collocation(comm, h):
 @both
 @pytest.mark.parametrize("depth", [2.0, math.inf])
 def test_difference_has_no_mass(pair, depth):
-    evolution = solutions(pair, depth)[0].pair
-    space = evolution.exact.space
-    row = space.load(evolution.exact.gibbs)[None]
-    mass = evolution.functional(np.zeros_like(row), row)[0]
+    solution = solutions(pair, depth)[0]
     for time in (0.1, 0.5, 1.0):
-        assert abs(mass @ evolution.evolution.reduced(time)) < 1e-11
+        assert abs(solution.level.space.integrate(solution.difference(time))) < 1e-11
 
 
 def test_equal_potentials_give_no_difference(comm):
@@ -136,7 +190,9 @@ def test_equal_potentials_give_no_difference(comm):
     space = gauss_space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
-    still = evolve_difference(operator, operator, 0.0 * space.points, load, (1.0,), 1e-9)
+    density = Recycled(operator.krylov_space(load, 1.0), comm)
+    field = 0.0 * space.points
+    still = evolve_difference(operator.operator, operator, density, field, (1.0,), 1e-9)
     assert not still.difference(1.0).any()
     alone = operator.evolve(load, (1.0,), 1e-9).coefficients(1.0)
     assert still.density(1.0) == pytest.approx(alone, rel=1e-8)
@@ -150,7 +206,9 @@ def test_difference_is_linear_in_the_drift(comm):
     fields = [np.cos(space.points), space.points**3]
     fields.append(fields[0] - 1e6 * fields[1])
     first, second, sum_ = (
-        evolve_difference(operator, operator, field, load, (1.0,), 1e-12).difference(1.0)
+        evolve_difference(
+            operator.operator, operator, Fresh(operator, load), field, (1.0,), 1e-12
+        ).difference(1.0)
         for field in fields
     )
     expected = first - 1e6 * second

@@ -6,12 +6,13 @@ from mpi4py import MPI
 from scipy.linalg import eigh, expm
 
 from fokkerplanck.annuli import Annuli
-from fokkerplanck.difference import Propagator
-from fokkerplanck.evolution import STRIDE, Evolution, KrylovError, KrylovSpace, TimeGrid
+from fokkerplanck.evolution import Evolution, TimeGrid
 from fokkerplanck.initial import Bump, Polynomial, Uniform
+from fokkerplanck.krylov import STRIDE, Bound, KrylovError, KrylovSpace
 from fokkerplanck.level import gauss_space
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.propagator import Propagator
 from fokkerplanck.start import initial_load
 
 SHIFT = 12.0
@@ -134,9 +135,9 @@ def test_trajectory_meets_the_coefficients(case):
 def test_functionals_are_those_of_the_coefficients(case, comm):
     forward, load, _, _ = case
     space = forward.operator.space
-    evolution = forward.evolve(load, TIMES, 1e-10)
     row = space.load(forward.operator.gibbs * space.points[..., 0])
-    values = evolution.functional(row[None])
+    evolution = observed(forward, load, row).evolve(TIMES, 1e-10)
+    values = evolution.observed
     direct = comm.allreduce(float(row @ evolution.coefficients(0.7)))
     assert values.shape == (1, evolution.size)
     assert values[0] @ evolution.reduced(0.7) == pytest.approx(direct, abs=1e-14)
@@ -150,11 +151,10 @@ def test_functionals_are_those_of_the_coefficients(case, comm):
 def test_mass_stays_one(comm, family, tolerance):
     forward = propagator(comm, 1)
     load = initial_load(forward.operator.space, family((0.3,), 0.9))
-    evolution = forward.evolve(load, TIMES, tolerance)
-    ones = np.ones_like(load)
-    mass = evolution.functional(multiply(forward.operator.mass, ones)[None])
+    row = multiply(forward.operator.mass, np.ones_like(load))
+    evolution = observed(forward, load, row).evolve(TIMES, tolerance)
     for time in TIMES:
-        drift = mass[0] @ evolution.reduced(time) - 1.0
+        drift = evolution.observed[0] @ evolution.reduced(time) - 1.0
         assert abs(drift) < 5e-13 + 0.01 * evolution.change
 
 
@@ -194,11 +194,12 @@ def test_slowest_mode_decays_at_its_eigenvalue(comm):
 # -- limits
 
 
-def test_ritz_values_left_of_zero_are_left_out(comm):
+def test_ritz_values_left_of_zero_are_left_out():
     values = np.array([0.9, 0.3, 0.05, -0.01])
     modes = np.eye(4) + 0.3 * np.tri(4).T
     hessenberg = modes @ np.diag(values) @ np.linalg.inv(modes)
-    evolution = Evolution(np.eye(4), hessenberg, 2.0, 0.0, SHIFT, comm)
+    one = np.ones(4)
+    evolution = Evolution(np.eye(4), one, hessenberg, 2.0, 0.0, SHIFT, np.empty((0, 4)))
     for time in (0.01, 0.5):
         decay = np.where(values > 0, np.exp(-time * SHIFT * (1 / values - 1)) / values, 0.0)
         exact = 2.0 * modes @ (decay * np.linalg.inv(modes)[:, 0])
@@ -206,20 +207,25 @@ def test_ritz_values_left_of_zero_are_left_out(comm):
         assert evolution.trajectory(TimeGrid(3 * time, 3))[1] == pytest.approx(exact, rel=1e-12)
 
 
-def krylov_space(forward, load, comm, max_size):
-    weights = forward.operator.krylov_weights
-    return KrylovSpace(forward.step, forward.solve(load), weights, comm, SHIFT, max_size)
+def krylov_space(forward, load, max_size=120, observe=lambda u: np.empty(0), bound=None):
+    weights, comm = forward.operator.krylov_weights, forward.operator.space.domain.comm
+    start = forward.solve(load)
+    return KrylovSpace(forward.step, start, weights, comm, SHIFT, max_size, observe, bound)
 
 
-def test_too_small_a_basis_is_refused(case, comm):
+def observed(forward, load, row):
+    return krylov_space(forward, load, observe=lambda u: row[None] @ u)
+
+
+def test_too_small_a_basis_is_refused(case):
     forward, load, _, _ = case
     with pytest.raises(KrylovError, match="basis of 10 vectors reached a relative change"):
-        krylov_space(forward, load, comm, 10).evolve(TIMES, 1e-12)
+        krylov_space(forward, load, 10).evolve(TIMES, 1e-12)
 
 
 def test_a_basis_grows_on(case, comm):
     forward, load, _, _ = case
-    space = krylov_space(forward, load, comm, 40)
+    space = krylov_space(forward, load, 40)
     loose = space.evolve(TIMES, 1e-3)
     larger = space.extended(10)
     assert larger.size == loose.size + 10
@@ -230,4 +236,57 @@ def test_a_basis_grows_on(case, comm):
         for e in (loose, larger)
     ]
     assert errors[1] < 1e-4 * errors[0]
-    assert space.extended(50) is None
+    assert space.can_grow(40 - larger.size)
+    assert not space.can_grow(41 - larger.size)
+
+
+# -- bases that are bounded
+
+
+@pytest.mark.parametrize("held", [20, 27])
+def test_restarts_cost_no_accuracy(case, comm, held):
+    forward, load, generator, start = case
+    row = forward.operator.space.load(forward.operator.gibbs)
+    space = krylov_space(
+        forward, load, observe=lambda u: row[None] @ u, bound=Bound(held, (*TIMES, 0.6))
+    )
+    evolution = space.evolve(TIMES, 1e-12)
+    whole = forward.evolve(load, TIMES, 1e-12)
+    assert whole.size > 30
+    assert evolution.size <= 1.7 * whole.size
+    assert len(evolution.vectors) <= held
+    assert evolution.num_dropped == evolution.size - len(evolution.vectors) > 0
+    for time in (*TIMES, 0.6):
+        exact = expm(-time * generator) @ start
+        error = in_norm(forward, gathered(evolution.coefficients(time), comm) - exact)
+        assert error < 1e-11 * in_norm(forward, exact)
+        mass = evolution.observed[0] @ evolution.reduced(time)
+        assert mass == pytest.approx(comm.allreduce(float(row @ evolution.coefficients(time))))
+
+
+def test_errors_are_estimated_across_restarts(case, comm):
+    forward, load, generator, start = case
+    space = krylov_space(forward, load, bound=Bound(20, TIMES))
+    exact = expm(-generator) @ start
+    size = in_norm(forward, exact)
+    for _ in range(12):
+        evolution = space.extended(STRIDE)
+        if evolution.size < 3 * STRIDE:
+            continue
+        approximations = [
+            gathered(evolution.coefficients(1.0, evolution.size - k * STRIDE), comm)
+            for k in range(3)
+        ]
+        errors = [in_norm(forward, u - exact) / size for u in approximations]
+        estimate = in_norm(forward, approximations[0] - approximations[1]) / size
+        assert estimate > 0.1 * errors[0] or errors[0] < 1e-12
+        assert errors[0] < 0.5 * errors[2] or errors[0] < 1e-12
+
+
+def test_a_bounded_basis_knows_the_times_it_was_told(case):
+    forward, load, _, _ = case
+    evolution = forward.evolve(load, TIMES, 1e-12, Bound(20, TIMES))
+    with pytest.raises(ValueError, match=r"known at the times 0\.25, 1 only, got 0\.5"):
+        evolution.coefficients(0.5)
+    with pytest.raises(ValueError, match="at least 20 vectors, got 19"):
+        Bound(19, TIMES)

@@ -5,9 +5,9 @@ from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.cholesky import Resolvent
-from fokkerplanck.evolution import KrylovSpace
 from fokkerplanck.initial import Polynomial
 from fokkerplanck.iterative import IterativeResolvent, SolverError
+from fokkerplanck.krylov import KrylovSpace
 from fokkerplanck.linearsolver import choose, factor_entries, free_memory, linear_solver
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.operators import GibbsOperator

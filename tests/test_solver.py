@@ -5,11 +5,11 @@ from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.annuli import Annuli
-from fokkerplanck.difference import Propagator
 from fokkerplanck.initial import Bump, Gaussian, Polynomial, Uniform
 from fokkerplanck.mesh import Recipe
 from fokkerplanck.norms import regional_sums
 from fokkerplanck.operators import GibbsOperator, multiply
+from fokkerplanck.propagator import Propagator
 from fokkerplanck.solver import solve
 from fokkerplanck.space import Space
 
@@ -110,6 +110,17 @@ def test_mass_is_kept(quartic):
         np.testing.assert_allclose(density.mass, 1.0, rtol=1e-14)
         raw = type(density)(density.operator, solution.evolution.coefficients(time))
         np.testing.assert_allclose(raw.mass, 1.0, rtol=1e-12)
+
+
+def test_a_bounded_basis_gives_the_same_density(quartic):
+    potential, initial, whole = quartic
+    bounded = solve(potential, initial, 2.0, 2.2, 0.5, degree=6, vectors=20, times=(0.5,))
+    assert bounded.evolution.num_dropped > 0
+    for time in (0.5, 2.0):
+        values, others = (of.density(time).at_gauss for of in (bounded, whole))
+        np.testing.assert_allclose(values, others, atol=1e-9 * np.max(others))
+    with pytest.raises(ValueError, match=r"known at the times 0\.5, 2 only, got 1"):
+        bounded.density(1.0)
 
 
 def test_gibbs_norm_never_grows(quartic):

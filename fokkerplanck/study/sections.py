@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from fokkerplanck.krylov import FEWEST_VECTORS
+
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Positive = Annotated[Number, Field(gt=0)]
@@ -220,6 +222,8 @@ class SolverSection(Section):
 
     method: Literal["auto", "cholesky", "iterative"] = "auto"
     memory: Positive | None = None  #: gigabytes that all ranks together may take
+    #: pairs of Krylov vectors that a level may hold; by default as many as fit
+    vectors: Whole | None = Field(None, ge=FEWEST_VECTORS)
 
 
 class Settings(Section):
