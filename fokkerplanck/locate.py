@@ -98,7 +98,9 @@ def _candidates(cell_map: CellMap, points: Array) -> tuple[Indices, Indices]:
 def invert(cell_map: CellMap, cells: Indices, points: Array) -> Array:
     """Reference coordinates (P, m) of points (P, m) in given cells, by Newton's method.
 
-    Rows are nan where the iteration does not end, which happens far outside the cell only.
+    Rows are nan for points outside the cell as soon as that is clear, for most cells that are
+    asked lie next to the right one: Newton's errors fall, so that the point is farther away than
+    the last step only where the cell does not have it.
     """
     degree, place = cell_map.element.degree, cell_map.element.place
     ticks = np.unravel_index(place, (degree + 1,) * points.shape[1])
@@ -111,8 +113,11 @@ def invert(cell_map: CellMap, cells: Indices, points: Array) -> Array:
         jacobians[np.linalg.det(jacobians) == 0.0] = np.eye(points.shape[1])
         step = np.linalg.solve(jacobians, (points[active] - images)[..., None])[..., 0]
         # Far from the cell its polynomial map means nothing: stay near it.
-        reference[active] = np.clip(reference[active] + step, -1.0, 2.0)
-        active = active[np.max(np.abs(step), axis=1) > _STEP]
+        moved = np.clip(reference[active] + step, -1.0, 2.0)
+        length = np.max(np.abs(step), axis=1)
+        outside = np.max(np.abs(moved - 0.5), axis=1) - 0.5 > np.maximum(length, TOLERANCE)
+        reference[active] = np.where(outside[:, None], np.nan, moved)
+        active = active[~outside & (length > _STEP)]
         if not len(active):
             break
     reference[active] = np.nan
