@@ -26,7 +26,7 @@ import numpy as np
 
 from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before the others
 from fokkerplanck.evolution import Evolution
-from fokkerplanck.krylov import KrylovSpace
+from fokkerplanck.krylov import Bound, KrylovSpace
 from fokkerplanck.linearsolver import linear_solver
 from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.norms import regional_sums
@@ -83,6 +83,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--degree", type=int, default=6)
     parser.add_argument("--solver", choices=["auto", "cholesky", "iterative"], default="iterative")
     parser.add_argument("--tolerance", type=float, default=1e-6)
+    parser.add_argument("--vectors", type=int, help="most Krylov vectors to hold; all by default")
     parser.add_argument("--assembled", action="store_true", help="compare with the matrix, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     return parser.parse_args()
@@ -120,6 +121,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     initial = Gaussian((0.0, 0.0, 0.0), START)
     load = stages.run("start", lambda: initial_load(space, initial))
     inner = 0.01 * arguments.tolerance
+    bound = None if arguments.vectors is None else Bound(arguments.vectors, (HORIZON,))
     solver = stages.run(
         "preconditioner",
         lambda: linear_solver(operator, SHIFT, arguments.solver, tolerance=inner),
@@ -132,6 +134,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
             operator.krylov_weights,
             COMM,
             SHIFT,
+            bound=bound,
         ).evolve((HORIZON,), arguments.tolerance),
     )
     errors = stages.run("norms", lambda: relative_errors(operator, evolution))
@@ -147,6 +150,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "solver": solver.description,
         "iterations": getattr(solver, "iterations", []),
         "basis": evolution.size,
+        "vectors": arguments.vectors,
         "errors": errors,
         "seconds": stages.seconds,
         "processor_seconds": stages.processor_seconds,
@@ -219,11 +223,11 @@ def shortest(work: Callable[[], Any], repeats: int = 12) -> float:
 def efficiency(figures: dict[str, Any]) -> dict[str, Any]:
     """Speed per rank relative to the last run on one rank, stage by stage."""
     lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
-    same = ("degree", "tolerance", "solver", "machine")
+    same = ("degree", "tolerance", "solver", "machine", "vectors")
     wanted = {key: figures[key] for key in same}
     for line in reversed(lines):
         alone = json.loads(line)
-        fits = alone["ranks"] == 1 and wanted == {key: alone[key] for key in same}
+        fits = alone["ranks"] == 1 and wanted == {key: alone.get(key) for key in same}
         share = figures["unknowns"] / figures["ranks"] ** (figures["mode"] == "weak")
         if fits and 0.7 < share / alone["unknowns"] < 1.4:
             work = figures["unknowns"] / alone["unknowns"] / figures["ranks"]

@@ -48,7 +48,7 @@ FINEST_RISK = 1e-13
 WIDENING, WIDEST = 1.15, 4.0
 
 #: Share of the accuracy that the iteration of linear solvers may spend, and its smallest tolerance.
-_ITERATION_SHARE, FINEST_ITERATION = 1e-4, 1e-12
+_ITERATION_SHARE, FINEST_ITERATION = 0.1, 1e-12
 
 #: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
 _SOLVERS = 4
