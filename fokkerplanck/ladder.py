@@ -47,8 +47,9 @@ FINEST_RISK = 1e-13
 #: annuli's.
 WIDENING, WIDEST = 1.15, 4.0
 
-#: Share of the accuracy that the iteration of linear solvers may spend, and its smallest tolerance.
-_ITERATION_SHARE, FINEST_ITERATION = 0.1, 1e-12
+#: Share of the accuracy that the iteration of linear solvers may spend, its smallest tolerance, and
+#: its largest one, with which the numbers of ranks agree to 1e-8.
+_ITERATION_SHARE, FINEST_ITERATION, _COARSEST_ITERATION = 0.1, 1e-12, 1e-5
 
 #: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
 _SOLVERS = 4
@@ -84,7 +85,9 @@ class Ladder:
         self._solver = SolverOptions(
             section.method,
             section.memory and _GIGABYTE * section.memory / _SOLVERS,
-            max(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION),
+            float(
+                np.clip(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION, _COARSEST_ITERATION)
+            ),
             section.vectors,
         )
 
