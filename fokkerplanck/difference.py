@@ -144,9 +144,10 @@ def evolve_difference(
     """
     shift, comm = exact.shift, exact.operator.space.domain.comm
     n = exact.operator.space.num_owned
+    couple = perturbed.operator.coupling(drift)
 
     def respond(source: Array, u: Array) -> Array:
-        return exact.solve(source - perturbed.operator.apply_coupling(drift, u) / shift)
+        return exact.solve(source - couple(u) / shift)
 
     u = perturbed.solve(load)
     z = respond(np.zeros(n), u)
