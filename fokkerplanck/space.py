@@ -33,7 +33,7 @@ class Geometry:
 
 def geometry_at(domain: Domain, reference: Array) -> Geometry:
     """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
-    cell_map = CellMap(domain)
+    cell_map = CellMap.of(domain)
     points = np.einsum(
         "qn,cni->cqi", cell_map.element.table(reference), cell_map.nodes, optimize=True
     )
