@@ -28,7 +28,6 @@ from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before t
 from fokkerplanck.evolution import Evolution
 from fokkerplanck.krylov import Bound, KrylovSpace
 from fokkerplanck.linearsolver import linear_solver
-from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.norms import regional_sums
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
@@ -115,9 +114,8 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     domain = stages.run("mesh", lambda: recipe(unknowns, degree).build(COMM))
     space = Space(domain, degree, degree + 3)
     operator = stages.run("assembly", lambda: tabulated(space))
-    matrix_free = MatrixFree(space, operator.gibbs, operator.diffusion)
-    stages.run("kernels", lambda: matrix_free.apply(np.ones(space.num_owned), 1.0, 1.0))
-    kernels = operator_figures(matrix_free, operator if arguments.assembled else None)
+    stages.run("kernels", lambda: operator.matrix_free.apply(np.ones(space.num_owned), 1.0, 1.0))
+    kernels = operator_figures(operator, arguments.assembled)
     initial = Gaussian((0.0, 0.0, 0.0), START)
     load = stages.run("start", lambda: initial_load(space, initial))
     inner = 0.01 * arguments.tolerance
@@ -129,7 +127,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     evolution = stages.run(
         "krylov",
         lambda: KrylovSpace(
-            lambda u: solver.solve(matrix_free.apply(u)),
+            lambda u: solver.solve(operator.apply_mass(u)),
             solver.solve(load),
             operator.krylov_weights,
             COMM,
@@ -179,8 +177,9 @@ def relative_errors(operator: GibbsOperator, evolution: Evolution) -> dict[str, 
     return {label: float(error[k] / values[k]) for k, label in enumerate(labels)}
 
 
-def operator_figures(matrix_free: MatrixFree, assembled: GibbsOperator | None) -> dict[str, float]:
+def operator_figures(operator: GibbsOperator, assembled: bool) -> dict[str, float]:
     """Speed and memory of one application, against the triad and the matrix. Collective."""
+    matrix_free = operator.matrix_free
     unknowns = matrix_free.space.num_unknowns
     u = np.cos(np.arange(matrix_free.space.num_owned, dtype=np.float64))
     seconds = shortest(lambda: matrix_free.apply(u, 1.0, 1.0 / SHIFT))
@@ -193,8 +192,8 @@ def operator_figures(matrix_free: MatrixFree, assembled: GibbsOperator | None) -
         "triad_bytes_per_second": bandwidth,
         "fraction_of_triad": moved / seconds / bandwidth,
     }
-    if assembled is not None:
-        matrix = assembled.mass
+    if assembled:
+        matrix = operator.mass
         left, right = matrix.createVecs()
         figures["speedup_over_matrix"] = shortest(lambda: matrix.mult(right, left)) / seconds
         figures["matrix_bytes_per_unknown"] = 12.0 * matrix.getInfo()["nz_used"] / unknowns

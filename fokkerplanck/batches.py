@@ -70,3 +70,17 @@ def factors(space: Space, gibbs: Array, diffusion: float, single: bool) -> Facto
         values[begin // LANES :][: len(packed)] = packed
     scales = np.ldexp(1.0, exponents)[:, None, None]
     return Factors(values, batches(scales)[:, 0])
+
+
+def drift_factors(space: Space, gibbs: Array, drift: Array) -> Array:
+    """``π w det J J^{-1} b`` at the Gauss points, shape (batches, m, Q * LANES).
+
+    Args:
+        space: of quadrilaterals or hexahedra.
+        gibbs: π at the Gauss points, shape (C, q).
+        drift: b there, shape (C, q, m).
+    """
+    order = space.tensor_rule[0]
+    inner = np.linalg.solve(space.geometry.jacobians, drift[..., None])[..., 0]
+    inner *= (space.weights * gibbs)[..., None]
+    return batches(inner[:, order])

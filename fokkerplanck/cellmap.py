@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,29 +16,25 @@ Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CellMap:
-    """The maps from the reference cell to the owned cells of a domain."""
+    """The maps from the reference cell to some cells."""
 
-    domain: Domain
+    element: TensorElement  #: of the coordinates
+    nodes: Array  #: geometry nodes of the cells, shape (C, n, m)
 
-    @cached_property
-    def nodes(self) -> Array:
-        """Geometry nodes of the owned cells, shape (C, n, m)."""
-        geometry = self.domain.mesh.geometry
-        cells = geometry.dofmaps[0][: self.domain.num_owned_cells]
-        m = self.domain.dimension
-        return geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
-
-    @cached_property
-    def element(self) -> TensorElement:
-        """The coordinate element."""
-        return TensorElement(self.domain.geometry_degree, self.domain.dimension)
+    @classmethod
+    def of(cls, domain: Domain) -> Self:
+        """The maps to the owned cells of a domain."""
+        geometry, m = domain.mesh.geometry, domain.dimension
+        cells = geometry.dofmaps[0][: domain.num_owned_cells]
+        nodes = geometry.x[cells][..., :m].reshape(len(cells), cells.shape[1], m)
+        return cls(TensorElement(domain.geometry_degree, m), nodes)
 
     @cached_property
     def tensor_nodes(self) -> Array:
         """Their coordinates as C-ordered tensors, shape (C, m, n, ..., n)."""
-        m, n = self.domain.dimension, self.element.degree + 1
+        m, n = self.element.dimension, self.element.degree + 1
         ordered = np.swapaxes(self.nodes[:, self.element.order], 1, 2)
         return np.ascontiguousarray(ordered).reshape(-1, m, *[n] * m)
 
@@ -62,7 +59,7 @@ class CellMap:
             Points of shape (P, m) and Jacobians ``∂x_i/∂X_a`` of shape (P, m, m).
         """
         lines = [self.element.lines(x) for x in reference.T]
-        axes = range(self.domain.dimension)
+        axes = range(self.element.dimension)
         images = [
             evaluate(self.tensor_nodes, cells, [lines[k][int(k == a)] for k in axes])
             for a in (-1, *axes)
@@ -79,7 +76,7 @@ class CellMap:
         Returns:
             Points (B, Q, m) and Jacobians (B, Q, m, m), Q the product of all q_k, C-ordered.
         """
-        m, n = self.domain.dimension, self.element.degree + 1
+        m, n = self.element.dimension, self.element.degree + 1
         lines = [self.element.lines(x.ravel()).reshape(2, *x.shape, n) for x in axes]
         nodes = np.moveaxis(self.tensor_nodes[cells], 1, -1)
         images = [

@@ -4,11 +4,13 @@ Basis functions inside cells are eliminated cell by cell (static condensation); 
 cells, about a third of the unknowns at degree 8 on hexahedra, goes to the sparse factorisation.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 from petsc4py import PETSc
-from scipy.linalg import solve_triangular
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
@@ -23,6 +25,9 @@ _CHUNK = 4_000_000
 #: Entries of a rank's Schur complements up to which MUMPS gets twice the workspace that it asks
 #: for, which is too little for few unknowns.
 _FEW_ENTRIES = 10_000_000
+
+#: Unknowns that are not inside cells up to which several ranks factor their matrix each.
+_REPLICATED = 600
 
 
 class Resolvent:
@@ -40,10 +45,25 @@ class Resolvent:
         cells = len(space.dofs)
         self._factors = np.empty((cells, len(self._inside), len(self._inside)))
         self._links = np.empty((cells, len(self._inside), len(self._around)))
-        # The complements are large: nobody else holds them when the skeleton drops them.
-        self._skeleton = _Skeleton(
-            space, self._inside, self._around, self._complements(operator, shift)
+        comm = space.domain.comm
+        owned = np.ones(space.num_owned, dtype=bool)
+        owned[space.dofs[:, self._inside]] = False
+        self._skeleton = np.flatnonzero(owned)
+        counts = comm.allgather(len(self._skeleton))
+        replicates = comm.size > 1 and sum(counts) <= _REPLICATED
+        factors = _Replicated if replicates else _Distributed
+        numbers = self._numbers(sum(counts[: comm.rank]))
+        # The complements are large: nobody else holds them when the factors drop them.
+        self._skeleton_factors: _Replicated | _Distributed = factors(
+            comm, counts, numbers, self._complements(operator, shift)
         )
+
+    def _numbers(self, first: int) -> Indices:
+        """Global numbers (C, n) of what is around the cells, the owned from `first` on."""
+        number = np.zeros(self._space.num_owned)
+        number[self._skeleton] = first + np.arange(len(self._skeleton))
+        around = self._space.dofs[:, self._around]
+        return self._space.with_ghosts(number)[around].astype(PETSc.IntType)
 
     def _complements(self, operator: GibbsOperator, shift: float) -> Array:
         """Eliminate the insides of all cells; return the Schur complements (C, n, n)."""
@@ -83,7 +103,9 @@ class Resolvent:
         forward(self._factors, inside)
         parts = np.zeros(space.dofs.shape)
         parts[:, self._around] = -np.matmul(inside[:, None, :], self._links)[:, 0]
-        solution = self._skeleton.solve(right + space.assemble(parts))
+        loads = right + space.assemble(parts)
+        solution = np.zeros_like(load)
+        solution[self._skeleton] = self._skeleton_factors.solve(loads[self._skeleton])
         around = space.with_ghosts(solution)[space.dofs[:, self._around]]
         inside -= np.matmul(self._links, around[:, :, None])[:, :, 0]
         backward(self._factors, inside)
@@ -91,29 +113,52 @@ class Resolvent:
         return self._scale * solution
 
 
-class _Skeleton:
-    """The sparse factorisation of the unknowns that are not inside cells."""
+class _Replicated:
+    """Dense Cholesky factors of few unknowns, on every rank.
 
-    def __init__(self, space: Space, inside: Indices, around: Indices, complements: Array) -> None:
-        """Assemble the Schur complements (C, n, n) and factor. Collective."""
-        comm = space.domain.comm
-        owned = np.ones(space.num_owned, dtype=bool)
-        owned[space.dofs[:, inside]] = False
-        self._dofs = np.flatnonzero(owned)
-        first = sum(comm.allgather(len(self._dofs))[: comm.rank])
-        number = np.zeros(space.num_owned)
-        number[self._dofs] = first + np.arange(len(self._dofs))
-        numbers = space.with_ghosts(number)[space.dofs[:, around]].astype(PETSc.IntType)
+    Ranks exchange the load once; the messages of distributed factors would take much longer than
+    all that there is to compute.
+    """
+
+    def __init__(
+        self, comm: MPI.Comm, counts: Sequence[int], numbers: Indices, complements: Array
+    ) -> None:
+        """Assemble Schur complements (C, n, n) at global numbers (C, n) and factor. Collective."""
+        self._comm, self._counts = comm, counts
+        first = sum(counts[: comm.rank])
+        self._own = slice(first, first + counts[comm.rank])
+        matrix = np.zeros((sum(counts),) * 2)
+        np.add.at(matrix, (numbers[:, :, None], numbers[:, None, :]), complements)
+        comm.Allreduce(MPI.IN_PLACE, matrix, op=MPI.SUM)
+        self._factor = cho_factor(matrix, lower=True, overwrite_a=True)
+
+    def solve(self, load: Array) -> Array:
+        """Solve for the owned unknowns. Collective."""
+        whole = np.empty(sum(self._counts))
+        self._comm.Allgatherv(load, [whole, self._counts])
+        solution: Array = cho_solve(self._factor, whole, overwrite_b=True)
+        return solution[self._own]
+
+
+class _Distributed:
+    """Sparse Cholesky factors by MUMPS."""
+
+    def __init__(
+        self, comm: MPI.Comm, counts: Sequence[int], numbers: Indices, complements: Array
+    ) -> None:
+        """Assemble Schur complements (C, n, n) at global numbers (C, n) and factor. Collective."""
+        num_around = numbers.shape[1]
         # With several ranks petsc4py only marks what Python drops; here all ranks meet.
         PETSc.garbage_cleanup(comm)  # type: ignore[arg-type]  # mpi4py's is one, too
         matrix = PETSc.Mat().create(comm)  # type: ignore[arg-type]  # the same
-        size = (len(self._dofs), PETSc.DETERMINE)
+        size = (counts[comm.rank], PETSc.DETERMINE)
         matrix.setSizes((size, size))
         matrix.setType("sbaij")
-        rows, columns = np.triu_indices(len(around))
+        rows, columns = np.triu_indices(num_around)
         left, right = numbers[:, rows].ravel(), numbers[:, columns].ravel()
-        matrix.setPreallocationCOO(np.minimum(left, right), np.maximum(left, right))
-        del left, right
+        pairs = np.minimum(left, right), np.maximum(left, right)
+        matrix.setPreallocationCOO(*pairs)  # type: ignore[arg-type]  # arrays will do
+        del left, right, pairs
         values = complements[:, rows, columns].ravel()
         del complements
         matrix.setValuesCOO(values)  # type: ignore[arg-type]  # an array will do
@@ -129,18 +174,16 @@ class _Skeleton:
         self._solver.getPC().setType("cholesky")
         self._solver.getPC().setFactorSolverType("mumps")
         self._solver.getPC().setFactorSetUpSolverType()
-        few = comm.allreduce(len(numbers), op=MPI.MAX) * len(around) ** 2 < _FEW_ENTRIES
+        few = comm.allreduce(len(numbers), op=MPI.MAX) * num_around**2 < _FEW_ENTRIES
         self._solver.getPC().getFactorMatrix().setMumpsIcntl(14, 100 if few else 40)
         self._solver.setErrorIfNotConverged(True)
         self._solver.setUp()
 
     def solve(self, load: Array) -> Array:
-        """Solve for the owned coefficients, zero inside cells. Collective."""
-        self._right.array[:] = load[self._dofs]
+        """Solve for the owned unknowns. Collective."""
+        self._right.array[:] = load
         self._solver.solve(self._right, self._solution)
-        solution = np.zeros_like(load)
-        solution[self._dofs] = self._solution.array_r
-        return solution
+        return self._solution.array_r.copy()
 
 
 def _split(space: Space) -> tuple[Indices, Indices]:

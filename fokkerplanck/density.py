@@ -200,7 +200,7 @@ class Density:
 
     @cached_property
     def _map(self) -> CellMap:
-        return CellMap(self.space.domain)
+        return CellMap.of(self.space.domain)
 
     def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
         _, nodes, _, barycentric = self.space.tensor_rule

@@ -109,10 +109,10 @@ def evolve_difference(
     shift, comm = perturbed.shift, exact.space.domain.comm
     weights = leading.weights, perturbed.operator.krylov_weights
     split = len(leading.start)
+    couple = exact.coupling(drift)
 
     def respond(source: Array, block: Array) -> Array:
-        u = leading.coefficients(block)
-        return perturbed.solve(source - exact.apply_coupling(drift, u) / shift)
+        return perturbed.solve(source - couple(leading.coefficients(block)) / shift)
 
     z = respond(np.zeros(exact.space.num_owned), leading.start)
     sizes = [

@@ -128,7 +128,7 @@ class EquispacedCells:
     @cached_property
     def points(self) -> Array:
         """Nodes of the owned cells, shape (C, n, m)."""
-        cell_map = CellMap(self.domain)
+        cell_map = CellMap.of(self.domain)
         return np.asarray(cell_map.element.table(self.reference) @ cell_map.nodes)
 
     @cached_property

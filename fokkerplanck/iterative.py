@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.multigrid import Multigrid
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.sumkernels import dot, weighted_dot
@@ -44,7 +43,6 @@ class IterativeResolvent:
     ) -> None:
         """Set up the preconditioner. Collective."""
         self._operator, self._shift = operator, shift
-        self._matrix_free = MatrixFree(operator.space, operator.gibbs, operator.diffusion)
         self._multigrid = Multigrid(operator, shift)
         self._tolerance, self._max_iterations = tolerance, max_iterations
         self.iterations: list[int] = []  #: of each solve so far
@@ -59,7 +57,7 @@ class IterativeResolvent:
     def num_bytes(self) -> int:
         """Memory of this rank's operators, in bytes."""
         coarser = sum(level.operator.num_bytes for level in self._multigrid.levels)
-        return self._matrix_free.num_bytes + coarser
+        return self._operator.matrix_free.num_bytes + coarser
 
     @cached_property
     def _weights(self) -> Array:
@@ -71,7 +69,7 @@ class IterativeResolvent:
         Raises:
             SolverError: the tolerance was not met with the largest number of iterations.
         """
-        apply, precondition = self._matrix_free.apply, self._multigrid.apply
+        apply, precondition = self._operator.matrix_free.apply, self._multigrid.apply
         u, residual = np.zeros_like(load), load.copy()
         correction = precondition(residual)
         direction, energy = correction, self._dot(residual, correction)

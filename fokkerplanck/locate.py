@@ -50,7 +50,7 @@ def locate(domain: Domain, points: Array) -> Location:
         ValueError: the points have a wrong shape or are not finite.
     """
     _check(domain, points)
-    cell_map = CellMap(domain)
+    cell_map = CellMap.of(domain)
     starts = range(0, max(len(points), 1), _CHUNK)
     parts = [_locate_local(cell_map, points[i : i + _CHUNK], i) for i in starts]
     index, cells, reference = (np.concatenate(columns) for columns in zip(*parts, strict=True))

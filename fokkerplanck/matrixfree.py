@@ -1,5 +1,6 @@
 """Mass and stiffness operators without matrices, on the cells that a rank owns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import la
 
-from fokkerplanck.batches import Factors, batches, factors
+from fokkerplanck.batches import Factors, batches, drift_factors, factors
 from fokkerplanck.simd import LANES
 from fokkerplanck.space import Space, barycentric_weights, lagrange_basis
 from fokkerplanck.sumkernels import apply_drift, apply_gibbs
@@ -113,17 +114,24 @@ class MatrixFree:
         self.add(u, result, mass, stiffness)
         return self._owned(result)
 
-    def coupling(self, drift: Array, owned: Array) -> Array:
-        """``∫ π u b·∇φ_i`` for b of shape (C, q, m) at the Gauss points. Collective."""
-        space = self.space
-        order = space.tensor_rule[0]
-        inner = np.linalg.solve(space.geometry.jacobians, drift[..., None])[..., 0]
-        values = batches((inner * (space.weights * self.gibbs)[..., None])[:, order])
-        u, result = self.load(owned)
-        u.scatter_forward()
-        apply_drift(self.dofs, values, u.array, result.array, *self._arguments)
-        result.scatter_reverse(la.InsertMode.add)
-        return self._owned(result)
+    def coupling(self, drift: Array) -> Callable[[Array], Array]:
+        """The map from owned coefficients of u to ``∫ π u b·∇φ_i``, owned entries.
+
+        It holds m numbers per Gauss point, and each call is collective.
+
+        Args:
+            drift: b at the Gauss points, shape (C, q, m).
+        """
+        factors = drift_factors(self.space, self.gibbs, drift)
+
+        def apply(owned: Array) -> Array:
+            u, result = self.load(owned)
+            u.scatter_forward()
+            apply_drift(self.dofs, factors, u.array, result.array, *self._arguments)
+            result.scatter_reverse(la.InsertMode.add)
+            return self._owned(result)
+
+        return apply
 
     def diagonal(self, mass: float = 1.0, stiffness: float = 0.0) -> Array:
         """Diagonal of ``mass M + stiffness K`` on owned coefficients. Collective."""

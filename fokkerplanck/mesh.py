@@ -9,12 +9,14 @@ Gauss–Lobatto–Legendre points, so that the spheres are met to rounding.
 
 import itertools
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import basix
 import basix.ufl
+import dolfinx.graph
 import dolfinx.mesh
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,9 @@ _CELL_TYPES = {
 #: Half side of the square or cube core, as a fraction of the innermost sphere's radius.
 _CORE_FRACTIONS = {"disk": 0.5, "ball": 0.4}
 
+
+#: Cells that a rank may have beyond its share, as a part of it: all wait for the slowest.
+_IMBALANCE = 0.01
 
 #: Smallest cell around, in units of an eighth of a turn.
 _LEAST_SIDE = 1e-6
@@ -171,7 +176,9 @@ class Recipe:
         element = basix.ufl.element(
             "Lagrange", cell_type.name, degree, variant, shape=(reference.shape[1],)
         )
-        mesh = dolfinx.mesh.create_mesh(comm, cells, ufl.Mesh(element), points)
+        mesh = dolfinx.mesh.create_mesh(
+            comm, cells, ufl.Mesh(element), points, _partitioner() if comm.size > 1 else None
+        )
         corners = mesh.geometry.x[mesh.geometry.dofmaps[0]][..., : mesh.geometry.dim]
         middle = np.linalg.norm(corners, axis=2).mean(axis=1)
         return Domain(mesh, self, self.annuli.region(middle))
@@ -240,6 +247,14 @@ class Recipe:
             targets = np.linspace(0.0, cells[-1], count + 1)[1:-1]
             pieces += [np.interp(targets, cells, fine), ends[1:][ends[1:] == b]]
         return np.concatenate(pieces)
+
+
+def _partitioner() -> Callable[..., Any]:
+    """Shares the cells out, equally where SCOTCH does it."""
+    graph = dolfinx.graph.partitioner()
+    if dolfinx.has_ptscotch:
+        graph = dolfinx.graph.partitioner_scotch(imbalance=_IMBALANCE)
+    return dolfinx.mesh.create_cell_partitioner(graph, dolfinx.mesh.GhostMode.none, 2)
 
 
 def _is_partition(side: tuple[float, ...]) -> bool:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.kinks import cell_integral, line_integral, volume_integral
+from fokkerplanck.sharing import Route
 from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
@@ -41,8 +42,8 @@ def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> Regiona
         / _reduce(space, 1.0 + errors)[regions]
     )
     phi = log_weight + np.log(space.geometry.determinants)
-    for cell in np.flatnonzero(sign_changes(space, coefficients, z)):
-        cells[cell], errors[cell] = _resolve(space, z[cell], phi[cell], tolerance[cell])
+    kinks = np.flatnonzero(sign_changes(space, coefficients, z))
+    cells[kinks], errors[kinks] = _resolved(space, z[kinks], phi[kinks], tolerance[kinks])
     return RegionalNorm(_reduce(space, cells), _reduce(space, errors))
 
 
@@ -61,6 +62,26 @@ def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDAr
     lowest = np.minimum(at_nodes.min(axis=1), at_gauss.min(axis=1))
     highest = np.maximum(at_nodes.max(axis=1), at_gauss.max(axis=1))
     return (lowest < 0.0) & (highest > 0.0)
+
+
+def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Array, Array]:
+    """Integrals over cells with the kinks resolved, and their errors, (C,) each. Collective.
+
+    The cells are dealt to all ranks, as a sign changes in one part of the domain more than in
+    another, and one such cell costs more than all others together.
+
+    Args:
+        space: of z.
+        z: at the Gauss points of the cells, shape (C, q).
+        phi: logarithm of weight and determinant there, same shape.
+        tolerance: absolute, of each cell, shape (C,).
+    """
+    route = Route.dealing(len(z), space.domain.comm)
+    count = z.shape[1]
+    rows = route.send(np.column_stack([z, phi, tolerance]))
+    done = [_resolve(space, row[:count], row[count:-1], row[-1]) for row in rows]
+    values, errors = route.send_back(np.reshape(done, (-1, 2))).T
+    return values, errors
 
 
 def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from petsc4py import PETSc
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.caching import cache_directory
 from fokkerplanck.elements import element_matrices
+from fokkerplanck.matrixfree import MatrixFree
 from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
@@ -167,16 +168,31 @@ class GibbsOperator:
         diffusion = fem.Constant(self.space.domain.mesh, self.diffusion)
         return self._assemble(stiffness, self._gibbs_function, diffusion)
 
+    @cached_property
+    def matrix_free(self) -> MatrixFree:
+        """The same operator by sum factorisation, on the disk and in the ball."""
+        return MatrixFree(self.space, self.gibbs, self.diffusion)
+
     def apply_mass(self, coefficients: Array) -> Array:
         """The mass matrix times owned coefficients. Collective."""
+        if self.space.domain.dimension > 1:
+            return self.matrix_free.apply(coefficients)
         return self.space.load(self.gibbs * self.space.evaluate(coefficients))
 
-    def apply_coupling(self, drift: Array, coefficients: Array) -> Array:
-        """``∫ π u b·∇φ_i`` for u of these owned coefficients and b (C, q, m). Collective."""
+    def coupling(self, drift: Array) -> Callable[[Array], Array]:
+        """The map from owned coefficients of u to ``∫ π u b·∇φ_i``, owned entries.
+
+        Each call of it is collective.
+
+        Args:
+            drift: b at the Gauss points, shape (C, q, m).
+        """
+        if self.space.domain.dimension > 1:
+            return self.matrix_free.coupling(drift)
         space = self.space
-        flux = space.weights * self.gibbs * space.evaluate(coefficients)
-        pulled = np.einsum("cqai,cqi->acq", space.geometry.inverses, drift)
-        return space.assemble(space.tested_by_slopes(flux * pulled))
+        inverses = space.geometry.inverses[..., 0, 0]
+        flux = space.weights * self.gibbs * inverses * drift[..., 0]
+        return lambda u: space.assemble((flux * space.evaluate(u)) @ space.slopes[0])
 
     def diagonal(self, shift: float) -> Array:
         """Diagonal of ``M + K/shift``, owned entries. Collective."""

@@ -54,7 +54,7 @@ def draw(
     levels = np.random.default_rng(np.random.SeedSequence(seed)).random(num)
     chosen = np.searchsorted(cumulative, levels * cumulative[-1], side="right")
     samples = np.zeros((num, domain.dimension))
-    sampler = _CellSampler(CellMap(domain), density)
+    sampler = _CellSampler(CellMap.of(domain), density)
     for cell in np.flatnonzero(np.isin(original, chosen)):
         number = int(original[cell])
         index = np.flatnonzero(chosen == number)
@@ -94,7 +94,7 @@ class _CellSampler:
         self, cell: int, num: int, bound: float, rng: np.random.Generator
     ) -> tuple[Array, float]:
         """Samples by rejection under a bound, and the largest value that was seen."""
-        m = self.cell_map.domain.dimension
+        m = self.cell_map.element.dimension
         kept: list[Array] = []
         missing, seen = num, 0.0
         while missing > 0 and seen <= bound:

@@ -1,6 +1,5 @@
 """High-order Galerkin spaces, their Gauss points and what is tabulated there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,7 +33,7 @@ class Geometry:
 
 def geometry_at(domain: Domain, reference: Array) -> Geometry:
     """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
-    cell_map = CellMap(domain)
+    cell_map = CellMap.of(domain)
     points = np.einsum(
         "qn,cni->cqi", cell_map.element.table(reference), cell_map.nodes, optimize=True
     )
@@ -187,35 +186,21 @@ class Space:
         """Values (C, q) at the Gauss points, or where `basis` was tabulated. Collective."""
         local = self.with_ghosts(owned)[self.dofs]
         if basis is None and self.domain.dimension == 3:
-            values = along_axes([self._lines[0]] * 3, local[:, self.element.order])
+            values = along_axes([self._line] * 3, local[:, self.element.order])
             return values[:, np.argsort(self.tensor_rule[0])]
         return local @ (self.basis if basis is None else basis).T
 
     def tested(self, values: Array) -> Array:
         """Sums ``Σ_q f φ_i`` of values (C, q) at the Gauss points, shape (C, num_basis)."""
         if self.domain.dimension == 3:
-            return self._tested_along(values, (0, 0, 0))
+            sums = along_axes([self._line.T] * 3, values[:, self.tensor_rule[0]])
+            return sums[:, self.element.place]
         return values @ self.basis
 
-    def tested_by_slopes(self, fluxes: Sequence[Array]) -> Array:
-        """Sums ``Σ_aq f_a ∂_aφ_i`` of m values (C, q) at the Gauss points, (C, num_basis)."""
-        if self.domain.dimension == 3:
-            unit = np.eye(3, dtype=int).tolist()
-            terms = [self._tested_along(f, kinds) for f, kinds in zip(fluxes, unit, strict=True)]
-        else:
-            terms = [f @ g for f, g in zip(fluxes, self.slopes, strict=True)]
-        total: Array = np.sum(terms, axis=0)
-        return total
-
-    def _tested_along(self, values: Array, kinds: Sequence[int]) -> Array:
-        """Sums against products of lines, along each axis differentiated (1) or not (0)."""
-        tables = [self._lines[kind].T for kind in kinds]
-        return along_axes(tables, values[:, self.tensor_rule[0]])[:, self.element.place]
-
     @cached_property
-    def _lines(self) -> Array:
-        """Basis functions of one axis and their derivatives at the Gauss points, (2, n_q, n)."""
-        return self.element.lines(self.tensor_rule[1])
+    def _line(self) -> Array:
+        """Basis functions of one axis at the Gauss points, shape (n_q, n)."""
+        return self.element.lines(self.tensor_rule[1])[0]
 
     def interpolate(self, values: Array) -> Array:
         """Owned coefficients of the function with values (C, q) at the Gauss points. Collective.

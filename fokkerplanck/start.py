@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from fokkerplanck.boxrule import NO_AXIS, NOT_CUT, Boxes, Sphere, cut_rule, whole_rule
 from fokkerplanck.cellmap import CellMap
 from fokkerplanck.initial import Gaussian, InitialDensity
+from fokkerplanck.sharing import Route
 from fokkerplanck.space import Space
 from fokkerplanck.tensor import contract
 
@@ -57,7 +58,7 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
             f"initial center must have {domain.dimension} coordinates, as the mesh has, "
             f"got {initial.dimension}"
         )
-    local = _CellIntegrals(space, initial).compute()
+    local = _dealt_integrals(space, initial)
     mass = float(domain.comm.allreduce(float(local.sum())))
     if not abs(mass - 1.0) < _LARGEST_LOSS:
         raise ValueError(
@@ -68,20 +69,32 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
     return space.assemble(local / mass)
 
 
-@dataclass(frozen=True)
+def _dealt_integrals(space: Space, initial: InitialDensity) -> Array:
+    """``∫ p_0 φ_i`` over each owned cell, shape (C, num_basis). Collective.
+
+    The cells that the support meets are dealt to all ranks: often few ranks own them.
+    """
+    own = CellMap.of(space.domain)
+    met = _CellIntegrals(space, initial, own).meets_support
+    route = Route.dealing(len(met), space.domain.comm)
+    nodes = route.send(own.nodes[met].reshape(len(met), own.nodes.shape[1] * own.nodes.shape[2]))
+    dealt = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
+    integrals = np.zeros((len(own.nodes), space.basis.shape[1]))
+    integrals[met] = route.send_back(_CellIntegrals(space, initial, dealt).compute())
+    return integrals
+
+
+@dataclass(frozen=True, eq=False)
 class _CellIntegrals:
-    """``∫ p_0 φ_i`` over each owned cell by adaptive bisection."""
+    """``∫ p_0 φ_i`` over each of some cells by adaptive bisection."""
 
     space: Space
     initial: InitialDensity
-
-    @cached_property
-    def _map(self) -> CellMap:
-        return CellMap(self.space.domain)
+    cell_map: CellMap
 
     @cached_property
     def _edge(self) -> Sphere:
-        return Sphere(self._map, np.asarray(self.initial.center), self.initial.support_radius)
+        return Sphere(self.cell_map, np.asarray(self.initial.center), self.initial.support_radius)
 
     @cached_property
     def _orders(self) -> tuple[tuple[int, ...], ...]:
@@ -90,12 +103,22 @@ class _CellIntegrals:
         fine = (low + 4,) * m
         return (fine, *((*fine[:axis], low, *fine[axis + 1 :]) for axis in range(m)))
 
+    @property
+    def _whole(self) -> Boxes:
+        """All cells."""
+        count, m = len(self.cell_map.nodes), self.space.domain.dimension
+        return Boxes(np.arange(count), np.zeros((count, m)), np.ones((count, m)))
+
+    @property
+    def meets_support(self) -> Indices:
+        """Cells in which there is something to integrate."""
+        inside, axis = self._place(self._whole)
+        return np.flatnonzero(inside | (axis != NOT_CUT))
+
     def compute(self) -> Array:
-        """Integrals of the owned cells, shape (C, num_basis)."""
-        m = self.space.domain.dimension
-        cells = np.arange(self.space.domain.num_owned_cells)
-        boxes = Boxes(cells, np.zeros((len(cells), m)), np.ones((len(cells), m)))
-        total = np.zeros((len(cells), self.space.basis.shape[1]))
+        """Integrals of the cells, shape (C, num_basis)."""
+        m, boxes = self.space.domain.dimension, self._whole
+        total = np.zeros((len(boxes), self.space.basis.shape[1]))
         waiting = [(0, part) for part in boxes.chunks(_CHUNK[m])]
         while waiting:
             level, boxes = waiting.pop()
@@ -155,7 +178,7 @@ class _CellIntegrals:
         if direction is None:
             return self._integrate_whole(boxes, counts)
         rule = cut_rule(boxes, direction, self._edge, counts)
-        points, jacobians = self._map(boxes.cells[rule.box], rule.points)
+        points, jacobians = self.cell_map(boxes.cells[rule.box], rule.points)
         density = self.initial(points) * np.abs(np.linalg.det(jacobians))
         largest = np.zeros(len(boxes))
         np.maximum.at(largest, rule.box, density)
@@ -168,7 +191,7 @@ class _CellIntegrals:
         """The same on boxes that the edge does not cut, one axis after the other."""
         element, m = self.space.element, self.space.domain.dimension
         axes, weights = whole_rule(boxes, counts)
-        points, jacobians = self._map.on_grids(boxes.cells, axes)
+        points, jacobians = self.cell_map.on_grids(boxes.cells, axes)
         density = self.initial(points.reshape(-1, m)).reshape(weights.shape)
         density *= np.abs(np.linalg.det(jacobians))
         lines = [element.lines(x.ravel())[0].reshape(*x.shape, -1) for x in axes]

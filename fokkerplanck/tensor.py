@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 
 import basix
 import numpy as np
@@ -28,12 +28,12 @@ class TensorElement:
     @cached_property
     def line(self) -> basix.finite_element.FiniteElement:
         """The element on the unit interval."""
-        return self._create(1)
+        return _basix_element(self.degree, 1)
 
     @cached_property
     def points(self) -> Array:
         """Nodes of the reference cell, shape (num_basis, m)."""
-        return np.asarray(self._create(self.dimension).points)
+        return np.asarray(_basix_element(self.degree, self.dimension).points)
 
     @cached_property
     def order(self) -> Indices:
@@ -66,13 +66,13 @@ class TensorElement:
         ).reshape(len(factors[0]), len(self.place))
         return product[:, self.place]
 
-    def _create(self, dimension: int) -> basix.finite_element.FiniteElement:
-        return basix.create_element(
-            basix.ElementFamily.P,
-            _CELL_TYPES[dimension],
-            self.degree,
-            basix.LagrangeVariant.gll_warped,
-        )
+
+@cache
+def _basix_element(degree: int, dimension: int) -> basix.finite_element.FiniteElement:
+    """The element of Basix, which takes long to make."""
+    return basix.create_element(
+        basix.ElementFamily.P, _CELL_TYPES[dimension], degree, basix.LagrangeVariant.gll_warped
+    )
 
 
 def along_axes(matrices: Sequence[Array], values: Array) -> Array:

@@ -78,7 +78,7 @@ def test_every_point_of_a_curved_mesh_is_found_where_it_is(degree):
     points = points_in_ball(2, 2000, 3.8)
     place = locate(domain, points)
     assert domain.comm.allreduce(len(place.index)) == len(points)
-    images = CellMap(domain).points(place.cells, place.reference)
+    images = CellMap.of(domain).points(place.cells, place.reference)
     np.testing.assert_allclose(images, points[place.index], atol=1e-13)
 
 

@@ -3,6 +3,7 @@ import pytest
 from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
+from fokkerplanck import cholesky
 from fokkerplanck.annuli import Annuli
 from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.initial import Polynomial
@@ -42,6 +43,17 @@ def test_both_solvers_evolve_the_same_density(operator):
         found.append(space.evaluate(evolution.coefficients(1.0)))
     difference = np.max(np.abs(found[1] / found[0] - 1.0), initial=0.0)
     assert comm.allreduce(difference, op=MPI.MAX) < 1e-8
+
+
+def test_factors_on_every_rank_are_those_of_all(operator, monkeypatch):
+    """Constants are in the kernel of K; π falls to 1e-7."""
+    load = operator.apply_mass(np.ones(operator.space.num_owned))
+    found = []
+    for limit in (0, 10**4):
+        monkeypatch.setattr(cholesky, "_REPLICATED", limit)
+        found.append(Resolvent(operator, SHIFT).solve(load))
+    for solution in found:
+        np.testing.assert_allclose(solution, 1.0, rtol=1e-10)
 
 
 def test_memory_decides():

@@ -69,6 +69,12 @@ def test_every_rank_makes_its_share_of_the_ball(comm, monkeypatch):
         assert max(made[name]) <= total / comm.size + 1
 
 
+@pytest.mark.parametrize("recipe", [DISK, BALL])
+def test_cells_are_shared_out_evenly(comm, recipe):
+    shares = comm.allgather(recipe.build(comm).num_owned_cells)
+    assert max(shares) <= 1.01 * sum(shares) / comm.size + 1
+
+
 def test_volume_of_a_ball_with_unequal_sides():
     sides = ((-1.0, 1.0), (-1.0, -0.3, 0.2, 1.0), (-1.0, 0.1, 1.0))
     recipe = dataclasses.replace(BALL, sides=sides, geometry_degree=10)

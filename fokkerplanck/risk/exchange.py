@@ -1,7 +1,6 @@
 """Sharing out of parameter points over the ranks of a communicator."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 
 from fokkerplanck.risk.series import RiskSeries, RiskTable
 from fokkerplanck.risk.sweep import RiskError
+from fokkerplanck.sharing import Route
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -64,7 +64,7 @@ def tabulate_shared(
     Raises:
         RiskError: A state leaves the double range on some rank; every rank raises.
     """
-    route = _Route.plan(_owners(theta, comm.size), comm)
+    route = Route.plan(_owners(theta, comm.size), comm)
     received = route.send(theta)
     first, inverse = distinct(received)
     table = _agreed(lambda: series.tabulate(received[first], depths), comm)
@@ -73,40 +73,6 @@ def tabulate_shared(
     columns += list(table.difference_gradient.values())
     packed = route.send_back(np.concatenate(columns, axis=1)[inverse])
     return _unpacked(packed, table, theta.shape[1], _largest(table.error, comm))
-
-
-@dataclass(frozen=True, eq=False)
-class _Route:
-    """Which rows go to which rank, and come from which."""
-
-    order: Indices  #: this rank's rows sorted by destination
-    sent: list[int]  #: rows for each rank
-    received: list[int]  #: rows from each rank
-    comm: Any
-
-    @classmethod
-    def plan(cls, owners: Indices, comm: Any) -> "_Route":
-        """Return the route that sends row ``k`` to rank ``owners[k]``. Collective."""
-        sent = np.bincount(owners, minlength=comm.size).tolist()
-        return cls(np.argsort(owners, kind="stable"), sent, comm.alltoall(sent), comm)
-
-    def send(self, rows: Array) -> Array:
-        """Return the rows that other ranks sent here. Collective."""
-        return self._exchange(rows[self.order], self.sent, self.received)
-
-    def send_back(self, rows: Array) -> Array:
-        """Return to each rank one answer for each of its rows, in their order. Collective."""
-        answers = self._exchange(rows, self.received, self.sent)
-        result = np.empty_like(answers)
-        result[self.order] = answers
-        return result
-
-    def _exchange(self, rows: Array, sent: list[int], received: list[int]) -> Array:
-        width = rows.shape[1]
-        result = np.empty((sum(received), width))
-        counts = [width * n for n in sent], [width * n for n in received]
-        self.comm.Alltoallv([np.ascontiguousarray(rows), counts[0]], [result, counts[1]])
-        return result
 
 
 def _owners(theta: Array, size: int) -> Indices:
