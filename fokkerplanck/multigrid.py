@@ -1,6 +1,6 @@
 """A multigrid cycle over polynomial degrees for ``M + K/s``, without matrices but the coarsest.
 
-Degrees are halved on one mesh. Smoothing is a Chebyshev polynomial of the operator scaled by its
+Degrees fall to three fifths on one mesh. Smoothing is a Chebyshev polynomial of the operator scaled by its
 diagonal; nothing in it is a sum over the domain, so every part of it, and the cycle as a whole, is
 accurate relative to the local size of π. The linear elements are left to a Cholesky factorisation.
 """
@@ -26,6 +26,9 @@ Array = npt.NDArray[np.float64]
 #: Gauss points per direction beyond the degree. One is enough for smoothing; the accuracy of the
 #: solution is that of the operator of which residuals are taken.
 _GAUSS_SURPLUS = 1
+
+#: Degree of a level, as a part of that of the next finer one.
+_COARSENING = 0.6
 
 #: Applications of the operator in a smoothing step beyond the degree: with it the ratio of the
 #: eigenvalues grows that are to be damped. Long steps pay on stretched cells far out, where the
@@ -142,7 +145,7 @@ class Multigrid:
     def __init__(self, operator: GibbsOperator, shift: float) -> None:
         """Set up all levels. Collective."""
         degrees = [operator.space.degree]
-        while (degree := degrees[-1] // 2) > 1:
+        while (degree := int(_COARSENING * degrees[-1])) > 1:
             degrees.append(degree)
         domain = operator.space.domain
         spaces = [Space(domain, degree, degree + _GAUSS_SURPLUS) for degree in degrees]
