@@ -1,8 +1,9 @@
 """A multigrid cycle over polynomial degrees for ``M + K/s``, without matrices but the coarsest.
 
-Degrees fall to three fifths on one mesh. Smoothing is a Chebyshev polynomial of the operator scaled by its
-diagonal; nothing in it is a sum over the domain, so every part of it, and the cycle as a whole, is
-accurate relative to the local size of π. The linear elements are left to a Cholesky factorisation.
+Degrees fall to three fifths on one mesh. Smoothing is a Chebyshev polynomial of the operator scaled
+by its diagonal; nothing in it is a sum over the domain, so every part of it, and the cycle as a
+whole, is accurate relative to the local size of π. The linear elements are left to a Cholesky
+factorisation.
 """
 
 import itertools

@@ -12,8 +12,8 @@ from fokkerplanck.space import Space
 
 Array = npt.NDArray[np.float64]
 
-#: Relative accuracy of the integrals over the cells where the sign changes, by dimension.
-_RELATIVE = {1: 1e-11, 2: 1e-11, 3: 1e-6}
+#: Relative accuracy of the integrals over the cells where the sign changes.
+FINEST = 1e-11
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,22 @@ class RegionalNorm:
     errors: Array  #: estimated errors of the quadrature, same shape
 
 
-def weighted_l1(space: Space, log_weight: Array, coefficients: Array) -> RegionalNorm:
+def weighted_l1(
+    space: Space, log_weight: Array, coefficients: Array, relative: float = FINEST
+) -> RegionalNorm:
     """``∫ exp(log_weight) |z|`` per region of the domain. Collective.
 
     Args:
         space: the space of z; its Gauss rule determines the polynomials in every cell.
         log_weight: logarithm of the weight at the Gauss points, shape (C, q).
         coefficients: owned coefficients of z.
+        relative: accuracy asked of the cells where the sign changes, together.
     """
     z = space.evaluate(coefficients)
     cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
     errors = np.zeros_like(cells)
     regions = space.domain.regions[: len(cells)]
-    tolerance = (
-        _RELATIVE[space.domain.dimension]
-        * _reduce(space, cells)[regions]
-        / _reduce(space, 1.0 + errors)[regions]
-    )
+    tolerance = relative * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
     phi = log_weight + np.log(space.geometry.determinants)
     kinks = np.flatnonzero(sign_changes(space, coefficients, z))
     cells[kinks], errors[kinks] = _resolved(space, z[kinks], phi[kinks], tolerance[kinks])
