@@ -65,7 +65,10 @@ def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = 
         measurements[depth] = measurement
         constants[depth] = explicit_constants(levels[0], depth)
         if depth == waiting[0]:
-            decays, picture = _decays(solutions), picture_of(solutions[0])
+            with progress.stage("measure"):
+                decays = _decays(solutions, measurement)
+            with progress.stage("pictures"):
+                picture = picture_of(solutions[0])
             if fields is not None:
                 write_solution(solutions[0], fields)
             starts = _starts(study, levels, depth, progress)
@@ -92,13 +95,12 @@ def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = 
     )
 
 
-def _decays(solutions: tuple[Solution, Solution]) -> tuple[Decay, ...]:
-    """The annulus law at several times. Collective."""
+def _decays(solutions: tuple[Solution, Solution], measurement: Measurement) -> tuple[Decay, ...]:
+    """The annulus law at several times, of which the last has been measured. Collective."""
     fine, coarse = solutions
     problem, annuli = fine.level.problem, fine.level.space.domain.annuli
-    return tuple(
-        decay(density_numbers(fine, coarse, time), annuli, problem) for time in problem.output_times
-    )
+    numbers = [density_numbers(fine, coarse, time) for time in problem.output_times[:-1]]
+    return tuple(decay(part, annuli, problem) for part in (*numbers, measurement.density_l1))
 
 
 def _starts(
