@@ -2,10 +2,14 @@
 
 Inside a box the sphere is the graph of a function over the other axes, along an axis on which the
 distance from the centre is monotone. Lines along that axis are cut at the sphere, and the other
-axis where the sphere leaves through a side of the box, so that the rule converges as fast as
-without a cut.
+axes where the sphere leaves through a side or an edge of the box, so that the rule converges as
+fast as without a cut.
+
+References:
+    [Say15] builds such rules by the same reduction to fewer dimensions.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,21 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.cellmap import CellMap
+from fokkerplanck.cutkernels import collect, lay, survey
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-
-#: What `Sphere.place` says of boxes that are cut along no axis, or not cut.
-NO_AXIS, NOT_CUT = -1, -2
+Mask = npt.NDArray[np.bool_]
+Rule = tuple[Array, Array]
 
 #: Samples per axis that decide where a box lies.
 _SAMPLES = 6
 
-#: Steps of the root finder; about ten are needed.
-_MAX_ITERATIONS = 40
+#: Safety factor on what a function may do between samples.
+_BETWEEN = 1.2
 
-#: Safety factor on the extent of a box between samples.
-_EXTENT = 1.1
+#: Change of g across boxes that are so small, by dimension and in units of the squared radius, that
+#: a cap that no Gauss point sees does not count.
+_SMALL = {1: np.inf, 2: 1e-3, 3: 0.04}
+
+#: The same for the change of g across a side of a box; cells may follow the sphere.
+_FLAT = 1e-6
 
 #: Part of the squared radius by which the ball is shrunk, so that cells whose facets lie on the
 #: sphere do not cross it by rounding.
@@ -50,6 +58,12 @@ class Boxes:
         """Some of the boxes."""
         return Boxes(self.cells[index], self.low[index], self.high[index])
 
+    @classmethod
+    def joined(cls, parts: Sequence["Boxes"]) -> "Boxes":
+        """The boxes of all parts."""
+        columns = zip(*[(part.cells, part.low, part.high) for part in parts], strict=True)
+        return cls(*[np.concatenate(column) for column in columns])
+
     def halves(self, axes: Indices) -> "Boxes":
         """The boxes that each box splits into along its axis, axes of shape (B,)."""
         index = np.arange(len(self))
@@ -57,16 +71,34 @@ class Boxes:
         low, high = self.low.copy(), self.high.copy()
         low[index, axes] = middle
         high[index, axes] = middle
-        lows, highs = np.concatenate([self.low, low]), np.concatenate([high, self.high])
-        return Boxes(np.concatenate([self.cells, self.cells]), lows, highs)
+        lower, upper = Boxes(self.cells, self.low, high), Boxes(self.cells, low, self.high)
+        return Boxes.joined([lower, upper])
 
     def chunks(self, size: int) -> list["Boxes"]:
         """The boxes in parts of at most `size`."""
         return [self[i : i + size] for i in range(0, len(self), size)]
 
-    def at(self, unit: Array) -> Array:
-        """Points of all boxes at unit coordinates (s, m), shape (B, s, m)."""
-        return self.low[:, None, :] + (self.high - self.low)[:, None, :] * unit
+    @property
+    def volumes(self) -> Array:
+        """Volumes in reference coordinates, shape (B,)."""
+        return np.prod(self.high - self.low, axis=1)
+
+    def turned(self, order: Sequence[int]) -> tuple[Array, Array]:
+        """Low and high ends, shape (B, 3), the axes in this order after trivial ones."""
+        lead = ((0, 0), (3 - len(order), 0))
+        low, high = self.low[:, order], self.high[:, order]
+        return np.pad(low, lead), np.pad(high, lead, constant_values=1.0)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where boxes lie with respect to a ball."""
+
+    outside: Mask  #: shape (B,)
+    cut: Mask  #: by the sphere, perhaps; shape (B,)
+    #: Axes by how clearly g is monotone on them, the most clearly last, shape (B, m).
+    order: Indices
+    graph: Mask  #: whether it is monotone on that axis, shape (B,)
 
 
 @dataclass(frozen=True)
@@ -77,177 +109,142 @@ class Sphere:
     center: Array  #: shape (m,)
     radius: float
 
-    def level(self, cells: Indices, reference: Array) -> Array:
-        """Values of g, shape (P,), at reference points of shape (P, m)."""
-        points = self.cell_map.points(cells, reference)
-        return np.sum((points - self.center) ** 2, axis=1) - (1.0 - _SHRINKAGE) * self.radius**2
+    @property
+    def numbers(self) -> Array:
+        """The centre and the squared radius, shape (m + 1,)."""
+        return np.array([*self.center, (1.0 - _SHRINKAGE) * self.radius**2])
 
-    def is_inside(self, cells: Indices, reference: Array) -> npt.NDArray[np.bool_]:
-        """Whether reference points lie in the ball."""
-        return self.level(cells, reference) <= 0.0
+    def place(self, boxes: Boxes) -> Placement:
+        """Where boxes lie, by samples of g and of its derivatives."""
+        m = boxes.low.shape[1]
+        ranges = self._survey(boxes)
+        outside, cut = ranges.are_positive, ranges.may_vanish
+        line = np.argmax(ranges.steepness, axis=1)
+        graph = ranges.steepness.max(axis=1) > 0.0
+        order = np.tile(np.arange(m), (len(boxes), 1))
+        part = np.flatnonzero(cut & graph)
+        order[part], tame = self._order(boxes[part], line[part])
+        graph[part] = tame | (ranges.changes[part] < _SMALL[m] * self.radius**2)
+        return Placement(outside, cut, order, graph)
 
-    def place(self, boxes: Boxes) -> tuple[npt.NDArray[np.bool_], Indices]:
-        """Where boxes lie with respect to the ball that the sphere bounds.
+    def _order(self, boxes: Boxes, line: Indices) -> tuple[Indices, Mask]:
+        """Axes with `line` as the last one and, before it, a base axis.
+
+        On sides of the box across the line axis g is to be monotone on the base axis, unless the
+        sphere does not meet them; else it might cut off a cap there that no Gauss point sees.
 
         Returns:
-            Which boxes lie inside, shape (B,), and for each box that the sphere may cut the axis
-            on which g is most clearly monotone, or `NO_AXIS`; `NOT_CUT` for the other boxes.
+            The axes, shape (B, m), and whether there is such a base axis, shape (B,).
         """
+        index, m = np.arange(len(boxes)), boxes.low.shape[1]
+        least = np.full((len(boxes), m), np.inf)
+        for end in (boxes.low, boxes.high):
+            low, high = boxes.low.copy(), boxes.high.copy()
+            low[index, line] = high[index, line] = end[index, line]
+            ranges = self._survey(Boxes(boxes.cells, low, high))
+            met = ranges.may_vanish & (ranges.changes > _FLAT * self.radius**2)
+            least = np.where(met[:, None], np.minimum(least, ranges.steepness), least)
+        rank = np.zeros((len(boxes), m), dtype=np.int64)
+        if m > 1:
+            least[index, line] = -np.inf
+            rank[index, np.argmax(least, axis=1)] = 1
+        rank[index, line] = 2
+        return np.argsort(rank, axis=1), least.max(axis=1) > 0.0
+
+    def _survey(self, boxes: Boxes) -> "_Ranges":
         m = boxes.low.shape[1]
-        grid = np.linspace(0.0, 1.0, _SAMPLES)
-        unit = np.stack(np.meshgrid(*[grid] * m, indexing="ij"), -1).reshape(-1, m)
-        cells = np.repeat(boxes.cells, len(unit))
-        points, jacobians = self.cell_map(cells, boxes.at(unit).reshape(-1, m))
-        offset = points - self.center
-        slopes = np.einsum("pi,pia->pa", offset, jacobians).reshape(len(boxes), -1, m)
-        slopes *= (boxes.high - boxes.low)[:, None, :]
-        points = points.reshape(len(boxes), -1, m)
-        middle = points.mean(axis=1, keepdims=True)
-        extent = _EXTENT * np.max(np.linalg.norm(points - middle, axis=2), axis=1)
-        distance = np.linalg.norm(middle[:, 0] - self.center, axis=1)
-        steepness = np.maximum(slopes.min(axis=1), -slopes.max(axis=1))
-        axis = np.where(steepness.max(axis=1) > 0.0, np.argmax(steepness, axis=1), NO_AXIS)
-        inside = distance + extent < self.radius
-        return inside, np.where(inside | (distance > self.radius + extent), NOT_CUT, axis)
+        identity = tuple(range(m))
+        samples = np.linspace(0.0, 1.0, _SAMPLES)
+        found = survey(self.maps(boxes, identity), *boxes.turned(identity), samples, self.numbers)
+        return _Ranges(found[:, :, 0], found[:, :, 4 - m :])
 
-    def roots(self, cells: Indices, start: Array, end: Array) -> Array:
-        """Fractions of segments, shape (L,), at which g changes sign.
-
-        Where it does not, the fraction is 1 on segments inside and 0 on segments outside. The
-        roots are found by regula falsi with the Illinois modification.
-        """
-        at_low, at_high = self.level(cells, start), self.level(cells, end)
-        fraction = (at_low <= 0.0).astype(np.float64)
-        active = np.flatnonzero((at_low <= 0.0) != (at_high <= 0.0))
-        at_low, at_high = at_low[active], at_high[active]
-        low, high = np.zeros(len(active)), np.ones(len(active))
-        for _ in range(_MAX_ITERATIONS):
-            if not len(active):
-                break
-            x = high - at_high * (high - low) / (at_high - at_low)
-            at = start[active] + x[:, None] * (end - start)[active]
-            at_x = self.level(cells[active], at)
-            same = (at_x <= 0.0) == (at_high <= 0.0)
-            low, at_low = np.where(same, low, high), np.where(same, 0.5 * at_low, at_high)
-            moving = (np.abs(x - high) > 1e-16) & (at_x != 0.0)
-            high, at_high = x, at_x
-            fraction[active] = np.clip(x, 0.0, 1.0)
-            active, low, high = active[moving], low[moving], high[moving]
-            at_low, at_high = at_low[moving], at_high[moving]
-        return fraction
+    def maps(self, boxes: Boxes, order: Sequence[int]) -> Array:
+        """Legendre coefficients of the cells' maps, axes as in `Boxes.turned`, (B, m, a, b, c)."""
+        coefficients = self.cell_map.legendre[boxes.cells]
+        turned = coefficients.transpose(0, 1, *(2 + axis for axis in order))
+        count, m, *shape = turned.shape
+        return np.ascontiguousarray(turned).reshape(count, m, *[1] * (3 - m), *shape)
 
 
 @dataclass(frozen=True)
-class FlatRule:
-    """A quadrature rule on many boxes: reference points (Q, m), weights (Q,), box of each (Q,)."""
+class _Ranges:
+    """Least and largest samples of g and of its derivatives over the extents of boxes."""
 
-    points: Array
-    weights: Array
-    box: Indices
+    values: Array  #: shape (B, 2)
+    slopes: Array  #: shape (B, 2, m)
+
+    @property
+    def changes(self) -> Array:
+        """By how much g may change across a box, shape (B,)."""
+        return np.abs(self.slopes).max(axis=1).sum(axis=1)
+
+    @property
+    def steepness(self) -> Array:
+        """Least slope on axes along which g is monotone, else not positive, shape (B, m)."""
+        return np.maximum(self.slopes[:, 0], -self.slopes[:, 1])
+
+    @property
+    def are_positive(self) -> Mask:
+        """Whether g is positive between the samples, too."""
+        return self.values[:, 0] > self._between
+
+    @property
+    def may_vanish(self) -> Mask:
+        """Whether g may vanish somewhere."""
+        return ~self.are_positive & (self.values[:, 1] >= -self._between)
+
+    @property
+    def _between(self) -> Array:
+        return _BETWEEN / (2 * _SAMPLES - 2) * self.changes
+
+
+def box_moments(
+    sphere: Sphere,
+    boxes: Boxes,
+    axes: tuple[tuple[int, ...], bool],
+    rules: Sequence[Rule],
+    density: Callable[[Array], Array],
+    size: int,
+) -> tuple[Array, Array]:
+    """``∫ f P_i P_j P_k`` over the parts of boxes in the ball, P_i the Legendre polynomials.
+
+    Args:
+        sphere: that bounds the ball.
+        boxes: the boxes.
+        axes: their order, g being monotone on the last one; and whether the sphere may cut them.
+        rules: points on (0, 1) and weights on each axis of the cell.
+        density: f as a function of the distance from the centre.
+        size: number n of polynomials per axis.
+
+    Returns:
+        Moments of shape (B, n, ..., n), and the largest f times volume per box, (B,).
+    """
+    order, is_cut = axes
+    m, count = len(order), len(boxes)
+    turned_rules = (*[line_rule(1)] * (3 - m), *(rules[axis] for axis in order))
+    turned = boxes.turned(order)
+    lines, distances, volumes = lay(
+        sphere.maps(boxes, order), *turned, is_cut, sphere.numbers, turned_rules
+    )
+    nodes, weights = turned_rules[2]
+    values = density(np.sqrt(distances)) * volumes
+    largest = np.zeros(count)
+    np.maximum.at(largest, lines[:, 0].astype(np.int64), values.max(axis=1, initial=0.0))
+    moments = np.zeros((count, *[1] * (3 - m), *[size] * m))
+    collect(lines, values * weights, nodes, moments)
+    back = (0, *(1 + np.argsort(order)))
+    return moments.reshape(count, *[size] * m).transpose(back), largest * boxes.volumes
 
 
 @cache
-def _gauss(count: int) -> tuple[Array, Array]:
-    """Gauss points on (0, 1) and their weights."""
+def line_rule(count: int, flat: bool = False) -> Rule:
+    """Gauss points on (0, 1) and their weights.
+
+    If `flat`, they are those of ``∫ f(ψ(u)) ψ'(u) du``, ψ' having double zeros at both ends, where
+    the integrand may then be a fractional power.
+    """
     legendre, weights = np.polynomial.legendre.leggauss(count)
-    return 0.5 * (legendre + 1.0), 0.5 * weights
-
-
-def whole_rule(boxes: Boxes, counts: tuple[int, ...]) -> tuple[list[Array], Array]:
-    """The tensor Gauss rule, with `counts` points per axis, on whole boxes.
-
-    Returns:
-        Coordinates along each axis, shape (B, count), and weights (B, Q), C-ordered.
-    """
-    rules = [_gauss(count) for count in counts]
-    extent = boxes.high - boxes.low
-    axes = [
-        boxes.low[:, k, None] + extent[:, k, None] * nodes for k, (nodes, _) in enumerate(rules)
-    ]
-    product = np.prod(np.meshgrid(*[weights for _, weights in rules], indexing="ij"), axis=0)
-    return axes, np.outer(np.prod(extent, axis=1), product.ravel())
-
-
-def cut_rule(boxes: Boxes, axis: int, sphere: Sphere, counts: tuple[int, ...]) -> FlatRule:
-    """The Gauss rule on the part of each box inside the sphere, which is a graph along `axis`.
-
-    Args:
-        boxes: the boxes.
-        axis: on which g is monotone in every box.
-        sphere: the sphere g = 0.
-        counts: points per axis, on each piece between cuts.
-    """
-    nodes, weights = _gauss(counts[axis])
-    owner, start, length = _lines(boxes, axis, sphere, counts)
-    end = start.copy()
-    end[:, axis] = boxes.high[owner, axis]
-    fraction = sphere.roots(boxes.cells[owner], start, end)
-    # g is monotone along a line: its inner part begins at the low end or ends at the high end.
-    begins_inside = sphere.is_inside(boxes.cells[owner], start)
-    first = np.where(begins_inside | (fraction == 0.0), 0.0, fraction)
-    part = np.where(begins_inside, fraction, np.where(fraction > 0.0, 1.0 - fraction, 0.0))
-    span = (end - start)[:, axis]
-    points = np.repeat(start[:, None, :], len(nodes), axis=1)
-    points[..., axis] += span[:, None] * (first[:, None] + part[:, None] * nodes)
-    product = (length * span * part)[:, None] * weights
-    box = np.repeat(owner, len(nodes))
-    return FlatRule(points.reshape(-1, len(counts)), product.ravel(), box)
-
-
-def _lines(
-    boxes: Boxes, axis: int, sphere: Sphere, counts: tuple[int, ...]
-) -> tuple[Indices, Array, Array]:
-    """Lines along `axis` on which to integrate: box, low end (L, m) and weight of each."""
-    m = len(counts)
-    owner, length = np.arange(len(boxes)), np.ones(len(boxes))
-    slices = boxes
-    if m == 1:
-        return owner, boxes.low.copy(), length
-    if m == 3:
-        outer = (axis + 2) % m
-        nodes, weights = _gauss(counts[outer])
-        slices = _planes(boxes, outer, nodes)
-        owner = np.repeat(owner, len(nodes))
-        length = (boxes.high - boxes.low)[owner, outer] * np.tile(weights, len(boxes))
-    base = (axis + 1) % m
-    nodes, weights = _gauss(counts[base])
-    piece, left, right = _pieces(slices, axis, base, sphere)
-    start = np.repeat(slices.low[piece, None, :], len(nodes), axis=1)
-    start[..., base] = left[:, None] + (right - left)[:, None] * nodes
-    product = (length[piece] * (right - left))[:, None] * weights
-    return np.repeat(owner[piece], len(nodes)), start.reshape(-1, m), product.ravel()
-
-
-def _planes(boxes: Boxes, outer: int, nodes: Array) -> Boxes:
-    """Flat boxes across the axis `outer`, through unit coordinates (n,) of each box."""
-    index = np.repeat(np.arange(len(boxes)), len(nodes))
-    flat = boxes[index]
-    low, high = flat.low.copy(), flat.high.copy()
-    position = low[:, outer] + (high - low)[:, outer] * np.tile(nodes, len(boxes))
-    low[:, outer] = position
-    high[:, outer] = position
-    return Boxes(flat.cells, low, high)
-
-
-def _pieces(boxes: Boxes, axis: int, base: int, sphere: Sphere) -> tuple[Indices, Array, Array]:
-    """Intervals of the base axis, split where the sphere leaves through a side of the box."""
-    count = len(boxes)
-    grid = np.linspace(0.0, 1.0, 2 * _SAMPLES)
-    ends = [boxes.low[:, base], boxes.high[:, base]]
-    owners = [np.arange(count), np.arange(count)]
-    for side in (boxes.low[:, axis], boxes.high[:, axis]):
-        line = np.repeat(boxes.low[:, None, :], len(grid), axis=1)
-        line[..., axis] = side[:, None]
-        line[..., base] = ends[0][:, None] + (ends[1] - ends[0])[:, None] * grid
-        m = line.shape[2]
-        start, end = line[:, :-1].reshape(-1, m), line[:, 1:].reshape(-1, m)
-        owner = np.repeat(np.arange(count), len(grid) - 1)
-        fraction = sphere.roots(boxes.cells[owner], start, end)
-        hit = (fraction > 0.0) & (fraction < 1.0)
-        owners.append(owner[hit])
-        ends.append((start + fraction[:, None] * (end - start))[hit, base])
-    owner, position = np.concatenate(owners), np.concatenate(ends)
-    order = np.lexsort((position, owner))
-    owner, position = owner[order], position[order]
-    same = owner[1:] == owner[:-1]
-    return owner[:-1][same], position[:-1][same], position[1:][same]
+    u, weights = 0.5 * (legendre + 1.0), 0.5 * weights
+    if flat:
+        return u**3 * (10.0 - 15.0 * u + 6.0 * u**2), 30.0 * (u * (1.0 - u)) ** 2 * weights
+    return u, weights

@@ -1,6 +1,5 @@
 """The curved cells' maps at reference points that differ from cell to cell."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from fokkerplanck.mesh import Domain
 from fokkerplanck.pointwise import evaluate
-from fokkerplanck.tensor import TensorElement, contract
+from fokkerplanck.tensor import TensorElement, along_axes
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -37,6 +36,14 @@ class CellMap:
         m, n = self.element.dimension, self.element.degree + 1
         ordered = np.swapaxes(self.nodes[:, self.element.order], 1, 2)
         return np.ascontiguousarray(ordered).reshape(-1, m, *[n] * m)
+
+    @cached_property
+    def legendre(self) -> Array:
+        """Coefficients of the maps by products of Legendre polynomials, as `tensor_nodes`."""
+        nodes = self.tensor_nodes
+        flat = nodes.reshape(-1, self.element.order.size)
+        matrices = [self.element.legendre.T] * self.element.dimension
+        return along_axes(matrices, flat).reshape(nodes.shape)
 
     @property
     def reference_nodes(self) -> Array:
@@ -65,23 +72,3 @@ class CellMap:
             for a in (-1, *axes)
         ]
         return images[0], np.stack(images[1:], axis=2)
-
-    def on_grids(self, cells: Indices, axes: Sequence[Array]) -> tuple[Array, Array]:
-        """Map tensor grids of reference points, each grid in its own cell.
-
-        Args:
-            cells: local cell of each grid, shape (B,).
-            axes: coordinates along each of the m axes, shape (B, q_k).
-
-        Returns:
-            Points (B, Q, m) and Jacobians (B, Q, m, m), Q the product of all q_k, C-ordered.
-        """
-        m, n = self.element.dimension, self.element.degree + 1
-        lines = [self.element.lines(x.ravel()).reshape(2, *x.shape, n) for x in axes]
-        nodes = np.moveaxis(self.tensor_nodes[cells], 1, -1)
-        images = [
-            contract([line[int(k == a)] for k, line in enumerate(lines)], nodes)
-            for a in range(-1, m)
-        ]
-        points, *slopes = (image.reshape(len(cells), -1, m) for image in images)
-        return points, np.stack(slopes, axis=-1)

@@ -62,6 +62,11 @@ class InitialDensity:
         """Whether the support is a ball around the origin."""
         return not np.any(self.center)
 
+    @property
+    def is_smooth_inside(self) -> bool:
+        """Whether all derivatives have limits where the edge is approached from inside."""
+        return True
+
     @cached_property
     def _scale(self) -> float:
         return 1.0 / self._radial_integral(1)
@@ -82,7 +87,11 @@ class InitialDensity:
     def __call__(self, points: Array) -> Array:
         """Density at points of shape (P, m), shape (P,)."""
         offset = np.asarray(points) - np.asarray(self.center)
-        return self._scale * self.profile(np.linalg.norm(offset, axis=-1) / self.radius)
+        return self.at_distance(np.linalg.norm(offset, axis=-1))
+
+    def at_distance(self, distance: Array) -> Array:
+        """Density at these distances from the centre, shape-preserving."""
+        return self._scale * self.profile(distance / self.radius)
 
     @property
     def l2_norm(self) -> float:
@@ -111,6 +120,11 @@ class Polynomial(InitialDensity):
         super().__post_init__()
         if not (np.isfinite(self.power) and self.power >= 0):
             raise ValueError(f"initial power must not be negative, got {self.power!r}")
+
+    @property
+    def is_smooth_inside(self) -> bool:
+        """Whether the power is an integer."""
+        return float(self.power).is_integer()
 
     def profile(self, s: Array) -> Array:
         """Unnormalised radial profile."""

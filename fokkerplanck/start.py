@@ -5,19 +5,19 @@ would cost digits, because a compact `p_0` is not analytic at its edge. Cells ar
 Gauss rules with more and with fewer points agree; where the edge cuts a box, the rule fits it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from fokkerplanck.boxrule import NO_AXIS, NOT_CUT, Boxes, Sphere, cut_rule, whole_rule
+from fokkerplanck.boxrule import Boxes, Placement, Rule, Sphere, box_moments, line_rule
 from fokkerplanck.cellmap import CellMap
 from fokkerplanck.initial import Gaussian, InitialDensity
 from fokkerplanck.sharing import Route
 from fokkerplanck.space import Space
-from fokkerplanck.tensor import contract
+from fokkerplanck.tensor import along_axes
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -26,14 +26,26 @@ Indices = npt.NDArray[np.int64]
 #: its volume times the largest density in it, ...
 _RELATIVE = {1: 1e-13, 2: 1e-13, 3: 1e-11}
 
-#: ... or by less than this part of the whole mass.
-_ABSOLUTE = 1e-20
+#: ... or by less than this part of the whole mass, by dimension.
+_ABSOLUTE = {1: 1e-20, 2: 1e-20, 3: 1e-12}
 
-#: A cell is bisected at most this often.
-_MAX_LEVEL = 24
+#: What rounding may change where the support is no farther from the origin than it is large.
+_ROUNDING = 2e-15
+
+#: Gauss points per axis beyond those of the space, which the check has.
+_SURPLUS = 4
+
+#: Factor by which points are more where the rule is to be flat at the ends of lines.
+_FLAT_FACTOR = 2
+
+#: Axis of boxes that need not be split.
+_DONE = -1
+
+#: A cell is bisected at most this often, by dimension.
+_MAX_LEVEL = {1: 24, 2: 32, 3: 48}
 
 #: Boxes that are integrated at once, by dimension.
-_CHUNK = {1: 256, 2: 256, 3: 8}
+_CHUNK = {1: 256, 2: 256, 3: 32}
 
 #: Largest mass of p_0 that the domain may miss.
 _LARGEST_LOSS = 1e-10
@@ -96,106 +108,108 @@ class _CellIntegrals:
     def _edge(self) -> Sphere:
         return Sphere(self.cell_map, np.asarray(self.initial.center), self.initial.support_radius)
 
-    @cached_property
-    def _orders(self) -> tuple[tuple[int, ...], ...]:
-        """Gauss points per axis: of the integrals, then of their check on each axis in turn."""
-        m, low = self.space.domain.dimension, self.space.gauss
-        fine = (low + 4,) * m
-        return (fine, *((*fine[:axis], low, *fine[axis + 1 :]) for axis in range(m)))
+    @property
+    def _dimension(self) -> int:
+        return self.space.domain.dimension
+
+    @property
+    def _rounding(self) -> float:
+        """What rounding of the edge's place may change, relative to the integrals."""
+        return _ROUNDING * self.initial.outer_radius / self.initial.support_radius
+
+    @property
+    def _rules(self) -> tuple[Rule, Rule]:
+        """Rules on an axis: of the check, and of the integrals."""
+        flat = not self.initial.is_smooth_inside
+        count = self.space.gauss * (_FLAT_FACTOR if flat else 1)
+        return line_rule(count, flat), line_rule(count + _SURPLUS, flat)
 
     @property
     def _whole(self) -> Boxes:
         """All cells."""
-        count, m = len(self.cell_map.nodes), self.space.domain.dimension
+        count, m = len(self.cell_map.nodes), self._dimension
         return Boxes(np.arange(count), np.zeros((count, m)), np.ones((count, m)))
 
     @property
     def meets_support(self) -> Indices:
         """Cells in which there is something to integrate."""
-        inside, axis = self._place(self._whole)
-        return np.flatnonzero(inside | (axis != NOT_CUT))
+        return np.flatnonzero(~self._place(self._whole).outside)
 
     def compute(self) -> Array:
         """Integrals of the cells, shape (C, num_basis)."""
-        m, boxes = self.space.domain.dimension, self._whole
-        total = np.zeros((len(boxes), self.space.basis.shape[1]))
-        waiting = [(0, part) for part in boxes.chunks(_CHUNK[m])]
-        while waiting:
-            level, boxes = waiting.pop()
-            values, errors = self._evaluate(boxes, level)
-            done = np.all(errors <= 1.0, axis=1) | (level == _MAX_LEVEL)
-            np.add.at(total, boxes.cells[done], values[done])
-            halves = boxes[~done].halves(np.argmax(errors[~done], axis=1))
-            waiting += [(level + 1, part) for part in halves.chunks(_CHUNK[m])]
-        return total
+        element, boxes = self.space.element, self._whole
+        m, count = self._dimension, len(boxes)
+        moments = np.zeros((count, *[element.degree + 1] * m))
+        for level in range(_MAX_LEVEL[m] + 1):
+            parts = [self._add(part, level, moments) for part in boxes.chunks(_CHUNK[m])]
+            boxes = Boxes.joined([part for part in parts if len(part)] or [boxes[:0]])
+        flat = moments.reshape(count, (element.degree + 1) ** m)
+        return along_axes([element.legendre] * m, flat)[:, element.place]
 
-    def _evaluate(self, boxes: Boxes, level: int) -> tuple[Array, Array]:
-        """Integrals over boxes, shape (B, num_basis), and errors on each axis, (B, m).
-
-        The errors are relative to what a box may contribute, and to the tolerance.
-        """
-        m = self.space.domain.dimension
-        values = np.zeros((len(boxes), self.space.basis.shape[1]))
-        errors = np.zeros((len(boxes), m))
-        inside, axis = self._place(boxes)
-        for direction in (None, *range(m)):
-            part = np.flatnonzero(inside if direction is None else axis == direction)
-            if len(part):
-                runs = [self._integrate(boxes[part], direction, n) for n in self._orders]
-                (values[part], largest), checks = runs[0], runs[1:]
-                gaps = [np.abs(values[part] - other).sum(axis=1) for other, _ in checks]
-                errors[part] = (
-                    np.stack(gaps, axis=1) / (_RELATIVE[m] * largest + _ABSOLUTE)[:, None]
-                )
+    def _add(self, boxes: Boxes, level: int, moments: Array) -> Boxes:
+        """Add moments of boxes to those of their cells; return halves of those left out."""
+        place = self._place(boxes)
         # Where the sphere is no graph over an axis, the box must be split.
-        errors[axis == NO_AXIS, level % m] = np.inf
-        return values, errors
+        axes = np.where(place.cut & ~place.graph, level % self._dimension, _DONE)
+        ready = ~place.outside & (axes == _DONE)
+        kinds = np.column_stack([place.cut, place.order])
+        for kind in np.unique(kinds[ready], axis=0):
+            is_cut, *order = kind.tolist()
+            part = np.flatnonzero(ready & np.all(kinds == kind, axis=1))
+            values, axes[part] = self._integrate(boxes[part], (tuple(order), bool(is_cut)))
+            if level == _MAX_LEVEL[self._dimension]:
+                axes[part] = _DONE
+            done = axes[part] == _DONE
+            np.add.at(moments, boxes.cells[part[done]], values[done])
+        split = axes != _DONE
+        return boxes[split].halves(axes[split])
 
-    def _place(self, boxes: Boxes) -> tuple[npt.NDArray[np.bool_], Indices]:
-        """Which boxes lie inside the support, and how its edge cuts the others."""
+    def _integrate(self, boxes: Boxes, axes: tuple[tuple[int, ...], bool]) -> tuple[Array, Indices]:
+        """Moments over boxes, and the axis on which each is to be split, or `_DONE`, (B,).
+
+        Fewer Gauss points on all axes tell whether a box must be split, fewer on one of them along
+        which axis.
+        """
+        m, size = self._dimension, self.space.degree + 1
+        low, high = self._rules
+
+        def moments(part: Boxes, rules: Sequence[Rule]) -> tuple[Array, Array]:
+            return box_moments(self._edge, part, axes, rules, self.initial.at_distance, size)
+
+        values, largest = moments(boxes, [high] * m)
+        tolerance = (_RELATIVE[m] + self._rounding) * largest + _ABSOLUTE[m]
+
+        def gaps(part: Indices, rules: Sequence[Rule]) -> Array:
+            other, _ = moments(boxes[part], rules)
+            return np.abs(values[part] - other).reshape(len(part), -1).sum(axis=1)
+
+        split = np.full(len(boxes), _DONE)
+        bad = np.flatnonzero(gaps(np.arange(len(boxes)), [low] * m) > tolerance)
+        if len(bad):
+            fewer = [[low if k == axis else high for k in range(m)] for axis in range(m)]
+            split[bad] = np.argmax([gaps(bad, rules) for rules in fewer], axis=0)
+        return values, split
+
+    def _place(self, boxes: Boxes) -> Placement:
+        """Where boxes lie with respect to the support."""
         if isinstance(self.initial, Gaussian):
-            return np.ones(len(boxes), dtype=bool), np.full(len(boxes), NOT_CUT)
+            return _uncut(np.zeros(len(boxes), dtype=bool), self._dimension)
         if not self._edge_is_on_facets:
             return self._edge.place(boxes)
-        inside = self._edge.is_inside(boxes.cells, 0.5 * (boxes.low + boxes.high))
-        return inside, np.full(len(boxes), NOT_CUT)
+        middles = self._edge.cell_map.points(boxes.cells, 0.5 * (boxes.low + boxes.high))
+        return _uncut(
+            np.linalg.norm(middles, axis=1) > self.initial.support_radius, self._dimension
+        )
 
     @cached_property
     def _edge_is_on_facets(self) -> bool:
         """Whether no cell is cut by the edge of the support."""
         gaps = np.abs(self.space.domain.recipe.spheres / self.initial.support_radius - 1.0)
         on_sphere = bool(np.min(gaps) < 1e-12)
-        return self.initial.is_centered and on_sphere and self.space.domain.dimension > 1
+        return self.initial.is_centered and on_sphere and self._dimension > 1
 
-    def _integrate(
-        self, boxes: Boxes, direction: int | None, counts: tuple[int, ...]
-    ) -> tuple[Array, Array]:
-        """``∫ p_0 φ_i`` by the rule with these numbers of Gauss points.
 
-        Returns:
-            Integrals of shape (B, num_basis), and the largest ``p_0`` times volume per box, (B,).
-        """
-        if direction is None:
-            return self._integrate_whole(boxes, counts)
-        rule = cut_rule(boxes, direction, self._edge, counts)
-        points, jacobians = self.cell_map(boxes.cells[rule.box], rule.points)
-        density = self.initial(points) * np.abs(np.linalg.det(jacobians))
-        largest = np.zeros(len(boxes))
-        np.maximum.at(largest, rule.box, density)
-        largest *= np.prod(boxes.high - boxes.low, axis=1)
-        entries = (density * rule.weights, (rule.box, np.arange(len(rule.box))))
-        sums = csr_array(entries, shape=(len(boxes), len(rule.box)))
-        return np.asarray(sums @ self.space.table(rule.points)), largest
-
-    def _integrate_whole(self, boxes: Boxes, counts: tuple[int, ...]) -> tuple[Array, Array]:
-        """The same on boxes that the edge does not cut, one axis after the other."""
-        element, m = self.space.element, self.space.domain.dimension
-        axes, weights = whole_rule(boxes, counts)
-        points, jacobians = self.cell_map.on_grids(boxes.cells, axes)
-        density = self.initial(points.reshape(-1, m)).reshape(weights.shape)
-        density *= np.abs(np.linalg.det(jacobians))
-        lines = [element.lines(x.ravel())[0].reshape(*x.shape, -1) for x in axes]
-        tensor = (density * weights).reshape(-1, *counts, 1)
-        sums = contract([np.swapaxes(line, 1, 2) for line in lines], tensor)
-        values = sums.reshape(len(boxes), -1)[:, element.place]
-        return values, density.max(axis=1) * np.prod(boxes.high - boxes.low, axis=1)
+def _uncut(outside: npt.NDArray[np.bool_], dimension: int) -> Placement:
+    """Where boxes lie that are not cut."""
+    order = np.broadcast_to(np.arange(dimension), (len(outside), dimension))
+    return Placement(outside, np.zeros_like(outside), order, np.ones_like(outside))

@@ -45,6 +45,12 @@ class TensorElement:
         """Place of each basis function in the C-ordered product: the inverse of `order`."""
         return np.argsort(self.order)
 
+    @cached_property
+    def legendre(self) -> Array:
+        """Legendre coefficients on (0, 1) of the functions on the line, by node, (n, n)."""
+        nodes = np.sort(self.line.points[:, 0])
+        return np.linalg.inv(np.polynomial.legendre.legvander(2.0 * nodes - 1.0, self.degree)).T
+
     def lines(self, x: Array) -> Array:
         """Basis functions on the line and their derivatives, by node, at x (P,): (2, P, n)."""
         by_node = np.argsort(self.line.points[:, 0])
@@ -85,27 +91,11 @@ def along_axes(matrices: Sequence[Array], values: Array) -> Array:
     Returns:
         Shape (B, a_1···a_m), C-ordered.
     """
-    count, done = len(values), values
+    done, (count, size) = values, values.shape
     # The last axis is worked on and goes first, until all are in their old places.
     for matrix in reversed(matrices):
-        rows = done.reshape(-1, matrix.shape[1]) @ matrix.T
-        done = rows.reshape(count, -1, len(matrix)).swapaxes(1, 2)
-    return done.reshape(count, -1)
-
-
-def contract(tables: Sequence[Array], values: Array) -> Array:
-    """Apply one matrix per axis to tensors, each tensor with matrices of its own.
-
-    Args:
-        tables: m matrices of shape (B, a_k, b_k).
-        values: shape (B, b_1, ..., b_m, r).
-
-    Returns:
-        Shape (B, a_1, ..., a_m, r).
-    """
-    count, rest = len(values), values.shape[-1]
-    done, lead = values, 1
-    for table in tables:
-        done = np.matmul(table[:, None], done.reshape(count, lead, table.shape[2], -1))
-        lead *= table.shape[1]
-    return done.reshape(count, *[table.shape[1] for table in tables], rest)
+        rest = size // matrix.shape[1]
+        rows = done.reshape(count * rest, matrix.shape[1]) @ matrix.T
+        done = rows.reshape(count, rest, len(matrix)).swapaxes(1, 2)
+        size = rest * len(matrix)
+    return done.reshape(count, size)

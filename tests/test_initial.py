@@ -49,8 +49,6 @@ def test_bump_vanishes_with_all_derivatives_at_its_edge():
 def test_load_integrates_polynomials_exactly(space, family, center):
     """The load vector is exact: mass, mean and second moment come out to rounding."""
     m = space.domain.dimension
-    if family is Bump and m == 2 and any(center):
-        pytest.skip("slow; the uniform density is cut by the same cells")
     scale = 0.2 if family is Gaussian else 1.0
     initial = family(center[:m], scale * RADIUS)
     load = initial_load(space, initial)
