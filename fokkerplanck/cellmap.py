@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.mesh import Domain
-from fokkerplanck.pointwise import evaluate
+from fokkerplanck.pointwise import evaluate, evaluate_with_slopes
 from fokkerplanck.tensor import TensorElement, along_axes
 
 Array = npt.NDArray[np.float64]
@@ -66,9 +66,4 @@ class CellMap:
             Points of shape (P, m) and Jacobians ``∂x_i/∂X_a`` of shape (P, m, m).
         """
         lines = [self.element.lines(x) for x in reference.T]
-        axes = range(self.element.dimension)
-        images = [
-            evaluate(self.tensor_nodes, cells, [lines[k][int(k == a)] for k in axes])
-            for a in (-1, *axes)
-        ]
-        return images[0], np.stack(images[1:], axis=2)
+        return evaluate_with_slopes(self.tensor_nodes, cells, lines)

@@ -12,7 +12,7 @@ from fokkerplanck.cellmap import CellMap
 from fokkerplanck.lines import section_rule
 from fokkerplanck.locate import Location, locate
 from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.pointwise import evaluate
+from fokkerplanck.pointwise import evaluate, evaluate_with_slopes
 from fokkerplanck.sampling import draw
 from fokkerplanck.space import Space, lagrange_basis
 
@@ -209,13 +209,9 @@ class Density:
 
     def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
         lines = [self.space.element.lines(x) for x in reference.T]
-        axes = range(self.dimension)
-        slopes = np.concatenate(
-            [evaluate(self._tensor, cells, [lines[k][int(k == a)] for k in axes]) for a in axes],
-            axis=1,
-        )
+        _, slopes = evaluate_with_slopes(self._tensor, cells, lines)
         _, jacobians = self._map(cells, reference)
-        gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), slopes[..., None])[..., 0]
+        gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), np.swapaxes(slopes, 1, 2))[..., 0]
         gibbs = self._gibbs_in_cells(cells, reference)
         return -self.operator.diffusion * gibbs[:, None] * gradient
 

@@ -148,12 +148,12 @@ class Multigrid:
         degrees = [operator.space.degree]
         while (degree := int(_COARSENING * degrees[-1])) > 1:
             degrees.append(degree)
-        domain = operator.space.domain
-        spaces = [Space(domain, degree, degree + _GAUSS_SURPLUS) for degree in degrees]
+        other = operator.space.other
+        spaces = [other(degree, degree + _GAUSS_SURPLUS) for degree in degrees]
         # both number their unknowns alike
         assert np.array_equal(spaces[0].dofs, operator.space.dofs)
         self.levels = [Level(_on(space, operator), shift) for space in spaces]
-        coarsest = Space(domain, 1, 1 + _GAUSS_SURPLUS)
+        coarsest = other(1, 1 + _GAUSS_SURPLUS)
         self._coarsest = _Coarsest(operator, coarsest, shift)
         operators = [level.operator for level in self.levels] + [_on(coarsest, operator)]
         self._transfers = [Transfer(coarse, fine) for fine, coarse in itertools.pairwise(operators)]

@@ -64,6 +64,14 @@ class Space:
         )
 
     @cached_property
+    def _others(self) -> dict[tuple[int, int], "Space"]:
+        return {}
+
+    def other(self, degree: int, gauss: int) -> "Space":
+        """A space on the same domain, made once."""
+        return self._others.setdefault((degree, gauss), Space(self.domain, degree, gauss))
+
+    @cached_property
     def element(self) -> TensorElement:
         """The basis functions on the reference cell."""
         return TensorElement(self.degree, self.domain.dimension)
