@@ -49,7 +49,7 @@ WIDENING, WIDEST = 1.15, 4.0
 
 #: Share of the accuracy that the iteration of linear solvers may spend, its smallest tolerance, and
 #: its largest one, with which the numbers of ranks agree to 1e-8.
-_ITERATION_SHARE, FINEST_ITERATION, _COARSEST_ITERATION = 0.1, 1e-12, 1e-5
+_ITERATION_SHARE, FINEST_ITERATION, _COARSEST_ITERATION = 0.1, 1e-12, 3e-6
 
 #: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
 _SOLVERS = 4
