@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from fokkerplanck.difference import DifferenceEvolution, Functionals, evolve_difference
 from fokkerplanck.initial import InitialDensity
-from fokkerplanck.iterative import SolverError
-from fokkerplanck.krylov import FEWEST_VECTORS, Bound
+from fokkerplanck.krylov import Bound
 from fokkerplanck.leading import Fresh, Leading, Recycled
 from fokkerplanck.linearsolver import AUTOMATIC, SolverOptions
 from fokkerplanck.mesh import Domain
@@ -134,14 +133,7 @@ class Level:
             SolverError: there is not enough memory.
         """
         pairs = self.solver.num_pairs(self.space)
-        if pairs is None:
-            return None
-        if pairs < FEWEST_VECTORS:
-            raise SolverError(
-                f"memory is left for {pairs} pairs of Krylov vectors, but {FEWEST_VECTORS} are "
-                "needed; choose a coarser domain or a lower degree, or run on more memory"
-            )
-        return Bound(pairs, self.problem.output_times)
+        return None if pairs is None else Bound(pairs, self.problem.output_times)
 
     @cached_property
     def leading(self) -> Leading:

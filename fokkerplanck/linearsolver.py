@@ -17,6 +17,7 @@ from petsc4py import PETSc
 
 from fokkerplanck.cholesky import Resolvent
 from fokkerplanck.iterative import IterativeResolvent, SolverError
+from fokkerplanck.krylov import FEWEST_VECTORS
 from fokkerplanck.operators import GibbsOperator
 from fokkerplanck.space import Space
 
@@ -94,11 +95,19 @@ class SolverOptions:
         """Pairs of Krylov vectors that a difference may hold, None for all. Collective.
 
         A pair has two functions, and goes with two solvers.
+
+        Raises:
+            SolverError: there is not enough memory for the fewest.
         """
         if self.vectors is not None:
             return self.vectors
         choice = self.choose(space)
         fitting = (choice.allowed - choice.needed) / (8.0 * space.num_unknowns)
+        if fitting < FEWEST_VECTORS:
+            raise SolverError(
+                f"memory is left for {fitting:.0f} pairs of Krylov vectors, but {FEWEST_VECTORS} "
+                "are needed; choose a coarser domain or a lower degree, or run on more memory"
+            )
         return None if fitting >= _ALL_PAIRS else int(fitting)
 
     def choose(self, space: Space) -> "Choice":
