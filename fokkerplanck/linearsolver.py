@@ -36,6 +36,9 @@ _COMPLEMENT = 30.0
 #: Bytes per unknown of multigrid, with the geometry at the Gauss points.
 _UNKNOWN = 2500.0
 
+#: The same of a pair of Krylov vectors: it has two functions, and goes with two solvers.
+_PAIR = 8.0
+
 #: So many pairs of Krylov vectors are hardly ever needed.
 _ALL_PAIRS = 60
 
@@ -94,21 +97,14 @@ class SolverOptions:
     def num_pairs(self, space: Space) -> int | None:
         """Pairs of Krylov vectors that a difference may hold, None for all. Collective.
 
-        A pair has two functions, and goes with two solvers.
-
         Raises:
-            SolverError: there is not enough memory for the fewest.
+            SolverError: there is not enough memory.
         """
         if self.vectors is not None:
             return self.vectors
         choice = self.choose(space)
-        fitting = (choice.allowed - choice.needed) / (8.0 * space.num_unknowns)
-        if fitting < FEWEST_VECTORS:
-            raise SolverError(
-                f"memory is left for {fitting:.0f} pairs of Krylov vectors, but {FEWEST_VECTORS} "
-                "are needed; choose a coarser domain or a lower degree, or run on more memory"
-            )
-        return None if fitting >= _ALL_PAIRS else int(fitting)
+        more = (choice.allowed - choice.needed) / (_PAIR * space.num_unknowns)
+        return None if FEWEST_VECTORS + more >= _ALL_PAIRS else FEWEST_VECTORS + int(more)
 
     def choose(self, space: Space) -> "Choice":
         """What `create` will take. Collective."""
@@ -132,7 +128,7 @@ class Choice:
     """A solver, and the memory of all ranks that it is expected to need."""
 
     method: Literal["cholesky", "iterative"]
-    needed: float  #: bytes
+    needed: float  #: bytes, with the smallest Krylov basis
     allowed: float  #: bytes
 
     @property
@@ -153,7 +149,11 @@ def choose(space: Space, method: Method = "auto", memory: float | None = None) -
         SolverError: there is not enough memory.
     """
     memory = _SHARE * free_memory(space.domain.comm) if memory is None else memory
-    needed = {"cholesky": cholesky_bytes(space), "iterative": _UNKNOWN * space.num_unknowns}
+    basis = _PAIR * FEWEST_VECTORS * space.num_unknowns
+    needed = {
+        "cholesky": cholesky_bytes(space) + basis,
+        "iterative": _UNKNOWN * space.num_unknowns + basis,
+    }
     if method == "auto":
         fits = needed["cholesky"] <= memory or space.domain.dimension == 1
         method = "cholesky" if fits else "iterative"

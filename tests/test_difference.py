@@ -131,15 +131,16 @@ def test_one_density_serves_all_depths(monkeypatch):
     assert counts[1] <= 5
 
 
-def test_too_little_memory_for_a_basis_is_refused():
+def test_memory_decides_how_many_vectors_are_held():
     level = levels(PAIRS[1])[0]
     enough = level.solver.choose(level.space).needed
-    tight = SolverOptions(memory=enough + 8.0 * 10 * level.space.num_unknowns)
-    with pytest.raises(SolverError, match="left for 10 pairs of Krylov vectors, but 20"):
-        _ = replace(level, solver=tight).bound
-    fitting = SolverOptions(memory=enough + 8.0 * 31 * level.space.num_unknowns)
-    assert replace(level, solver=fitting).bound.num_vectors == 31
+    for more, pairs in ((0.0, 20), (11.0, 31)):
+        memory = enough + (more + 0.5) * 8.0 * level.space.num_unknowns
+        limited = replace(level, solver=SolverOptions("cholesky", memory))
+        assert limited.bound.num_vectors == pairs
     assert level.bound is None
+    with pytest.raises(SolverError, match="cholesky solver needs about"):
+        _ = replace(level, solver=SolverOptions("cholesky", 0.9 * enough)).bound
 
 
 # -- a potential whose densities have no closed form
