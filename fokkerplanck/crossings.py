@@ -31,15 +31,6 @@ def legendre(x, values, slopes):
 
 
 @njit(**COMPILED)
-def dot(left, right):
-    """Sum of products; BLAS would start threads."""
-    total = 0.0
-    for k in range(left.size):
-        total += left[k] * right[k]
-    return total
-
-
-@njit(**COMPILED)
 def to_plane(tensor, basis, plane):
     """Contract a tensor (m, a, b, c) with the outer axis: (m, b, c)."""
     m, a, b, c = tensor.shape

@@ -12,13 +12,13 @@ from numba import njit
 from fokkerplanck.crossings import (
     COMPILED,
     base_ends,
-    dot,
     inner_part,
     legendre,
     outer_ends,
     to_line,
     to_plane,
 )
+from fokkerplanck.products import dot
 
 
 @njit(**COMPILED)

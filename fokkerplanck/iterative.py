@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fokkerplanck.multigrid import Multigrid
 from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.sumkernels import dot, weighted_dot
+from fokkerplanck.products import dot, weighted_dot
 
 Array = npt.NDArray[np.float64]
 

@@ -232,21 +232,3 @@ def relax(load, image, inverse_diagonal, step, u, keep, gain):
         step[k] = keep * step[k] + gain * inverse_diagonal[k] * (load[k] - image[k])
         u[k] += step[k]
         image[k] = 0.0
-
-
-@njit(**_COMPILED)
-def weighted_dot(weights, left, right):
-    """``Σ w x y``; BLAS would start threads."""
-    total = 0.0
-    for k in range(weights.size):
-        total += weights[k] * left[k] * right[k]
-    return total
-
-
-@njit(**_COMPILED)
-def dot(left, right):
-    """``Σ x y``."""
-    total = 0.0
-    for k in range(left.size):
-        total += left[k] * right[k]
-    return total
