@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as Grid
 
-from fokkerplanck.progress import Progress
-from fokkerplanck.results import Table
+from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study, StudyError
-from fokkerplanck.verification import run
+from fokkerplanck.study.results import Table
+from fokkerplanck.verification.driver import run
 
 LINES = ("theta[0]*tanh(x[0])", "tanh(theta[0]*x[0])", "theta[0]*x[0]", "sin(theta[0]*x[0])")
 PLANES = ("theta[0]*tanh(theta[1]*x[0])", "tanh(theta[0]*x[0] + theta[1])")

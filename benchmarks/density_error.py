@@ -15,10 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from fokkerplanck import Study  # before mpi4py: it limits threads and loads the solver's wheel
-from fokkerplanck.progress import Progress, TerminalProgress
 from fokkerplanck.report import record, show
-from fokkerplanck.results import Table
-from fokkerplanck.verification import run
+from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.study.results import Table
+from fokkerplanck.verification.driver import run
 
 from mpi4py import MPI  # isort: skip
 

@@ -12,9 +12,9 @@ from risk_peers import best_of
 
 from fokkerplanck.model import Network
 from fokkerplanck.risk import functions
-from fokkerplanck.risk.codegen import Leaf
-from fokkerplanck.risk.library import interleaved
-from fokkerplanck.risk.systems import flow
+from fokkerplanck.risk.codegen.library import interleaved
+from fokkerplanck.risk.codegen.module import Leaf
+from fokkerplanck.risk.codegen.systems import flow
 
 LANES = 128
 

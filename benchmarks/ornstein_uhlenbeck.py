@@ -21,15 +21,15 @@ from rich.console import Console
 from rich.table import Table
 
 import fokkerplanck as fp  # before mpi4py: it limits threads and loads the solver's wheel
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import InitialDensity
-from fokkerplanck.linearsolver import SolverOptions
-from fokkerplanck.norms import regional_sums
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.propagator import Propagator
-from fokkerplanck.solver import Solution, tabulate
-from fokkerplanck.space import Space
-from fokkerplanck.start import initial_load
+from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.quadrature.norms import regional_sums
+from fokkerplanck.fem.space import Space
+from fokkerplanck.linalg.choice import SolverOptions
+from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.solution.solve import Solution, tabulate
 
 from mpi4py import MPI  # isort: skip
 

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before the others
-from fokkerplanck.evolution import Evolution
-from fokkerplanck.krylov import Bound, KrylovSpace
-from fokkerplanck.linearsolver import linear_solver
-from fokkerplanck.norms import regional_sums
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.space import Space
-from fokkerplanck.start import initial_load
+from fokkerplanck.evolution.dense_output import Evolution
+from fokkerplanck.evolution.krylov import Bound, KrylovSpace
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.quadrature.norms import regional_sums
+from fokkerplanck.fem.space import Space
+from fokkerplanck.linalg.choice import linear_solver
+from fokkerplanck.operators.gibbs import GibbsOperator
 
 from mpi4py import MPI  # isort: skip
 from numba import njit  # isort: skip

@@ -7,29 +7,29 @@ DOLFINx.
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-import fokkerplanck._runtime  # isort: skip  # loads DOLFINx' wheel, so it comes first
+import fokkerplanck.runtime.startup  # isort: skip  # loads DOLFINx' wheel, so it comes first
 
 if TYPE_CHECKING:
-    from fokkerplanck.annuli import Annuli
-    from fokkerplanck.density import Density
-    from fokkerplanck.initial import Bump, Gaussian, Polynomial, Uniform
-    from fokkerplanck.mesh import Domain, Recipe
-    from fokkerplanck.solver import solve
+    from fokkerplanck.mesh.recipe import Domain, Recipe
+    from fokkerplanck.problem.annuli import Annuli
+    from fokkerplanck.problem.initial import Bump, Gaussian, Polynomial, Uniform
+    from fokkerplanck.solution.density import Density
+    from fokkerplanck.solution.solve import solve
     from fokkerplanck.study import Study
-    from fokkerplanck.verification import run
+    from fokkerplanck.verification.driver import run
 
 _HOMES: Final = {
-    "Annuli": "annuli",
-    "Bump": "initial",
-    "Density": "density",
-    "Domain": "mesh",
-    "Gaussian": "initial",
-    "Polynomial": "initial",
-    "Recipe": "mesh",
+    "Annuli": "problem.annuli",
+    "Bump": "problem.initial",
+    "Density": "solution.density",
+    "Domain": "mesh.recipe",
+    "Gaussian": "problem.initial",
+    "Polynomial": "problem.initial",
+    "Recipe": "mesh.recipe",
     "Study": "study",
-    "Uniform": "initial",
-    "run": "verification",
-    "solve": "solver",
+    "Uniform": "problem.initial",
+    "run": "verification.driver",
+    "solve": "solution.solve",
 }  #: module of each public name
 
 __all__ = [
@@ -50,7 +50,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Return a public name from its module, or the version."""
     if name == "__version__":
-        return fokkerplanck._runtime.version()
+        return fokkerplanck.runtime.startup.version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

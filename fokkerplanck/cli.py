@@ -16,17 +16,18 @@ from mpi4py import MPI
 from rich.console import Console
 
 import fokkerplanck
-from fokkerplanck.export import write_mesh
-from fokkerplanck.iterative import SolverError
-from fokkerplanck.krylov import KrylovError
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.progress import Progress, TerminalProgress
-from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
-from fokkerplanck.results import Table
+from fokkerplanck.evolution.krylov import KrylovError
+from fokkerplanck.linalg.conjugate_gradients import SolverError
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.report import draw, draw_pictures, show
+from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.solution.vtkhdf import write_mesh
 from fokkerplanck.study import Study, StudyError
-from fokkerplanck.study.messages import one_line
+from fokkerplanck.study.errors import one_line
+from fokkerplanck.study.files import prepare_folder, record, write_results
+from fokkerplanck.study.results import Table
 from fokkerplanck.study.study import DEFAULT
-from fokkerplanck.verification import run
+from fokkerplanck.verification.driver import run
 
 #: File of the densities in the folder of the results.
 FIELDS = "fields.vtkhdf"

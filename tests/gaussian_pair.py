@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import Gaussian
-from fokkerplanck.level import Level, Problem, Tables, gauss_space
-from fokkerplanck.mesh import Recipe
+from fokkerplanck.difference.discretisation import Level, Problem, Tables, gauss_space
+from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
-from fokkerplanck.solution import Solution
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Gaussian
 
 ANNULI = Annuli(1.0, 2)
 RADIUS = 6.0

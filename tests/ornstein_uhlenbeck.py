@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ive
 
-from fokkerplanck.initial import Gaussian, InitialDensity
+from fokkerplanck.problem.initial import Gaussian, InitialDensity
 
 
 def endpoint_rule(step: float = 0.04, reach: float = 3.2):

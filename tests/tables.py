@@ -2,7 +2,7 @@
 
 import math
 
-from fokkerplanck.results import Check, Decay, Estimate, Fit, Row, Start, Statement, Table
+from fokkerplanck.study.results import Check, Decay, Estimate, Fit, Row, Start, Statement, Table
 
 NORM = 0.8
 LIMITS = {"": 0.07, "core": 0.05, "0": 0.02, "1": 1.25e-6}

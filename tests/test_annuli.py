@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fokkerplanck.annuli import Annuli
+from fokkerplanck.problem.annuli import Annuli
 
 
 def test_edges_double():

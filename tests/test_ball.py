@@ -13,20 +13,21 @@ from scipy.special import beta
 from scipy.stats import kstest
 
 import fokkerplanck as fp
-from fokkerplanck import ladder, start
-from fokkerplanck.angular import cells_per_edge, directions_on_sphere
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.cholesky import Resolvent
-from fokkerplanck.initial import Bump, Gaussian, Polynomial, Uniform
-from fokkerplanck.kinks import volume_integral
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.norms import weighted_l1
-from fokkerplanck.operators import GibbsOperator, multiply
-from fokkerplanck.potential import NetworkPotential
-from fokkerplanck.progress import Progress
-from fokkerplanck.space import Space, barycentric_weights
-from fokkerplanck.start import initial_load
-from fokkerplanck.tensor import TensorElement, _basix_element
+from fokkerplanck.fem.element import TensorElement, _basix_element
+from fokkerplanck.fem.quadrature import load as load_vector
+from fokkerplanck.fem.quadrature.absolute_kernels import volume_integral
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.quadrature.norms import weighted_l1
+from fokkerplanck.fem.space import Space, barycentric_weights
+from fokkerplanck.linalg.cholesky import Resolvent
+from fokkerplanck.mesh.angular import cells_per_edge, directions_on_sphere
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator, multiply
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Gaussian, Polynomial, Uniform
+from fokkerplanck.risk.potential import NetworkPotential
+from fokkerplanck.runtime.progress import Progress
+from fokkerplanck.verification import refinement
 
 RECIPE = Recipe("ball", Annuli(1.0, 1), 2.5, sizes=((0.0, 1.5),), sectors=8, geometry_degree=4)
 OU = OrnsteinUhlenbeck(0.5, Gaussian((0.3, -0.2, 0.1), 0.4))
@@ -129,7 +130,7 @@ def test_projected_moments_of_uniform_and_polynomial():
 )
 def test_load_of_a_density_that_cells_cut_integrates_quartics(initial, comm, monkeypatch):
     """Quartics belong to a space of degree 8 on cells of degree 2, so their integrals are exact."""
-    monkeypatch.setattr(start, "_LARGEST_LOSS", 1e-13)
+    monkeypatch.setattr(load_vector, "_LARGEST_LOSS", 1e-13)
     space = Space(dataclasses.replace(RECIPE, geometry_degree=2).build(comm), 8, 11)
     load = initial_load(space, initial)
     nodes = space.functions.tabulate_dof_coordinates()[: space.num_owned]
@@ -142,7 +143,7 @@ def test_load_of_a_density_that_cells_cut_integrates_quartics(initial, comm, mon
 
 def test_caps_that_no_gauss_point_sees_are_found(comm, monkeypatch):
     """The ball is smaller than the cells, and one of their facets cuts off 3e-9 of its mass."""
-    monkeypatch.setattr(start, "_LARGEST_LOSS", 1e-13)
+    monkeypatch.setattr(load_vector, "_LARGEST_LOSS", 1e-13)
     recipe = dataclasses.replace(RECIPE, sizes=((0.0, 1.1),), sectors=12, geometry_degree=5)
     space = Space(recipe.build(comm), 5, 8)
     load = initial_load(space, Polynomial((0.026804711388, -0.197351532946, -0.527636422002), 0.05))
@@ -267,9 +268,9 @@ def _study(dimension, depths):
 
 
 def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkeypatch):
-    monkeypatch.setattr(ladder, "BALL_RESOLUTIONS", ((4, 1.0),))
+    monkeypatch.setattr(refinement, "BALL_RESOLUTIONS", ((4, 1.0),))
     study = _study(3, [2])
-    fine, coarse = ladder.Ladder(study, comm, Progress()).begin([2.0])
+    fine, coarse = refinement.Ladder(study, comm, Progress()).begin([2.0])
     potential = NetworkPotential(study.network, study.data, study.cap, study.penalty, 1e-9)
     for level in (fine, coarse):
         table = potential.tabulate(level.space.points.reshape(-1, 3), [2.0], comm)
@@ -278,7 +279,7 @@ def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkey
 
 @pytest.mark.slow
 def test_study_with_an_idle_third_parameter_is_one_with_two(comm, monkeypatch):
-    monkeypatch.setattr(ladder, "BALL_RESOLUTIONS", ((5, 1.0),))
+    monkeypatch.setattr(refinement, "BALL_RESOLUTIONS", ((5, 1.0),))
     three, two = (fp.run(_study(m, [2]), comm, Progress()) for m in (3, 2))
     # The third parameter is an Ornstein-Uhlenbeck process of its own.
     variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)

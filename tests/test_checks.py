@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from fokkerplanck.checks import accuracy_check, check_bounds
-from fokkerplanck.constants import ExplicitConstants
-from fokkerplanck.rates import NEGLIGIBLE, fitted_rate, second_coefficient
-from fokkerplanck.results import Row, Table
+from fokkerplanck.study.results import Row, Table
+from fokkerplanck.verification.checks import accuracy_check, check_bounds
+from fokkerplanck.verification.convergence import NEGLIGIBLE, fitted_rate, second_coefficient
+from fokkerplanck.verification.explicit_constants import ExplicitConstants
 
 HEADINGS, QUANTITIES = ("(A)", "(B)", "(C)", "L¹"), ("mean", "risk", "density_l1", "l1")
 DEPTHS = (*(float(2**k) for k in range(11)), math.inf)

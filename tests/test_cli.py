@@ -13,8 +13,8 @@ from vtkhdf import read
 
 import fokkerplanck
 from fokkerplanck import cli
-from fokkerplanck.iterative import SolverError
-from fokkerplanck.krylov import KrylovError
+from fokkerplanck.evolution.krylov import KrylovError
+from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.study import StudyError
 
 BIN = Path(sys.executable).parent

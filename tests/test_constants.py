@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.constants import MARGIN, explicit_constants
-from fokkerplanck.initial import Bump, Uniform
-from fokkerplanck.level import Level, Problem, Tables, gauss_space
-from fokkerplanck.measurement import measure
-from fokkerplanck.mesh import Recipe
+from fokkerplanck.difference.discretisation import Level, Problem, Tables, gauss_space
+from fokkerplanck.difference.measurement import measure
+from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
-from fokkerplanck.solution import Solution
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Uniform
+from fokkerplanck.verification.explicit_constants import MARGIN, explicit_constants
 
 RADIUS = 5.0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fokkerplanck.data import read_columns, standardized, star
+from fokkerplanck.model.samples import read_columns, standardized, star
 from fokkerplanck.study.study import SHIPPED
 
 

@@ -4,12 +4,12 @@ from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 from scipy.stats import chi2, kstest, norm
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.cellmap import CellMap
-from fokkerplanck.initial import Gaussian
-from fokkerplanck.locate import locate
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.solver import solve
+from fokkerplanck.fem.cells import CellMap
+from fokkerplanck.fem.location import locate
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Gaussian
+from fokkerplanck.solution.solve import solve
 
 TIME = 0.5
 RADIUS = 6.0

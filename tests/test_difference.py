@@ -8,19 +8,19 @@ import pytest
 from gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
 from sinc_reference import SincReference
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.difference import evolve_difference
-from fokkerplanck.initial import Bump, Gaussian
-from fokkerplanck.iterative import SolverError
-from fokkerplanck.leading import Fresh, Recycled
-from fokkerplanck.level import gauss_space
-from fokkerplanck.linearsolver import SolverOptions
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.norms import weighted_l1
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.propagator import Propagator
-from fokkerplanck.solution import Solution
-from fokkerplanck.start import initial_load
+from fokkerplanck.difference.discretisation import gauss_space
+from fokkerplanck.difference.pair import evolve_difference
+from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.difference.recycling import Fresh, Recycled
+from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.quadrature.norms import weighted_l1
+from fokkerplanck.linalg.choice import SolverOptions
+from fokkerplanck.linalg.conjugate_gradients import SolverError
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Gaussian
 
 EDGES = (0.0, *ANNULI.edges)
 

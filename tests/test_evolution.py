@@ -5,15 +5,15 @@ import pytest
 from mpi4py import MPI
 from scipy.linalg import eigh, expm
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.evolution import Evolution, TimeGrid
-from fokkerplanck.initial import Bump, Polynomial, Uniform
-from fokkerplanck.krylov import STRIDE, Bound, KrylovError, KrylovSpace
-from fokkerplanck.level import gauss_space
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.operators import GibbsOperator, multiply
-from fokkerplanck.propagator import Propagator
-from fokkerplanck.start import initial_load
+from fokkerplanck.difference.discretisation import gauss_space
+from fokkerplanck.evolution.dense_output import Evolution, TimeGrid
+from fokkerplanck.evolution.krylov import STRIDE, Bound, KrylovError, KrylovSpace
+from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator, multiply
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Polynomial, Uniform
 
 SHIFT = 12.0
 TIMES = (0.25, 1.0)

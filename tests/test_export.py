@@ -7,11 +7,11 @@ import pytest
 from mpi4py import MPI
 from vtkhdf import read
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.export import write_density, write_mesh
-from fokkerplanck.initial import Polynomial
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.solver import solve
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Polynomial
+from fokkerplanck.solution.solve import solve
+from fokkerplanck.solution.vtkhdf import write_density, write_mesh
 
 MESHES = Path(__file__).parents[1] / "meshes"
 FAMILIES = {1: "interval", 2: "disk", 3: "ball"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
-from fokkerplanck.expressions import ExpressionError, component, is_smooth, parse
 from fokkerplanck.model.evaluation import evaluate
+from fokkerplanck.model.expressions import ExpressionError, component, is_smooth, parse
 
 THETA = [component("theta", i) for i in range(3)]
 X = [component("x", i) for i in range(2)]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import FAMILIES, Bump, Gaussian, Polynomial, Uniform
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.space import Space
-from fokkerplanck.start import initial_load
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import FAMILIES, Bump, Gaussian, Polynomial, Uniform
 
 RADIUS = 0.7
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.iterative import IterativeResolvent, SolverError
-from fokkerplanck.matrixfree import MatrixFree
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.multigrid import Multigrid
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.space import Space
-from fokkerplanck.transfer import Transfer
+from fokkerplanck.fem.space import Space
+from fokkerplanck.linalg.conjugate_gradients import IterativeResolvent, SolverError
+from fokkerplanck.linalg.multigrid import Multigrid
+from fokkerplanck.linalg.prolongation import Transfer
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.operators.matrix_free import MatrixFree
+from fokkerplanck.problem.annuli import Annuli
 
 SHIFT = 10.0
 

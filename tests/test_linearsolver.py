@@ -3,17 +3,17 @@ import pytest
 from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
-from fokkerplanck import cholesky
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.cholesky import Resolvent
-from fokkerplanck.initial import Polynomial
-from fokkerplanck.iterative import IterativeResolvent, SolverError
-from fokkerplanck.krylov import KrylovSpace
-from fokkerplanck.linearsolver import choose, factor_entries, free_memory, linear_solver
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.space import Space
-from fokkerplanck.start import initial_load
+from fokkerplanck.evolution.krylov import KrylovSpace
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.space import Space
+from fokkerplanck.linalg import cholesky
+from fokkerplanck.linalg.choice import choose, factor_entries, free_memory, linear_solver
+from fokkerplanck.linalg.cholesky import Resolvent
+from fokkerplanck.linalg.conjugate_gradients import IterativeResolvent, SolverError
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Polynomial
 
 DISK = Recipe("disk", Annuli(1.0, 2), 4.0, sizes=((0.0, 0.4),), sectors=16)
 SHIFT = 10.0

@@ -6,11 +6,11 @@ import pytest
 import ufl
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.matrixfree import MatrixFree
-from fokkerplanck.mesh import Domain, Recipe
-from fokkerplanck.operators import GibbsOperator, multiply
-from fokkerplanck.space import Space
+from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.recipe import Domain, Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator, multiply
+from fokkerplanck.operators.matrix_free import MatrixFree
+from fokkerplanck.problem.annuli import Annuli
 
 
 def curved_box(comm, cells=2, degree=3):

@@ -8,8 +8,8 @@ import pytest
 from gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, levels, solutions
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.measurement import measure
-from fokkerplanck.solution import Number, Solution
+from fokkerplanck.difference.measurement import measure
+from fokkerplanck.difference.pair_solution import Number, Solution
 
 EDGES = (0.0, *ANNULI.edges)
 

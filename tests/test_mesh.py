@@ -7,10 +7,10 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.cubedsphere import CubedSphere
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.space import Space, geometry_at
+from fokkerplanck.fem.space import Space, geometry_at
+from fokkerplanck.mesh.ball import CubedSphere
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
 
 MESHES = Path(__file__).parents[1] / "meshes"
 DISK = Recipe("disk", Annuli(1.0, 2), 5.0, breaks=(1.5, 3.0))

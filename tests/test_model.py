@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fokkerplanck.expressions import ExpressionError
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
+from fokkerplanck.model.expressions import ExpressionError
 
 
 def test_network_knows_its_sizes() -> None:

@@ -8,11 +8,11 @@ import pytest
 from dolfinx import fem
 from scipy.integrate import quad
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.kinks import cell_integral, line_integral
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.norms import regional_sums, sign_changes, weighted_l1
-from fokkerplanck.space import Space, barycentric_weights
+from fokkerplanck.fem.quadrature.absolute_kernels import cell_integral, line_integral
+from fokkerplanck.fem.quadrature.norms import regional_sums, sign_changes, weighted_l1
+from fokkerplanck.fem.space import Space, barycentric_weights
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
 
 TIGHT = 2e-12
 

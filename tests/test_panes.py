@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import Polynomial
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.panes import density_panes
-from fokkerplanck.solver import solve
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Polynomial
+from fokkerplanck.solution.solve import solve
+from fokkerplanck.verification.fields import density_panes
 
 FAMILIES = {1: "interval", 2: "disk", 3: "ball"}
 

@@ -8,9 +8,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
-from fokkerplanck.potential import NetworkPotential
 from fokkerplanck.risk import NeuralODERisk, ResNetRisk, RiskError
-from fokkerplanck.risk.exchange import distinct
+from fokkerplanck.risk.distribution import distinct
+from fokkerplanck.risk.potential import NetworkPotential
 
 TANH = Network(("theta[0]*tanh(theta[1]*x[0])",))
 DEPTHS = [1, 16, 200, math.inf]

@@ -5,7 +5,7 @@ import io
 import numba
 import pytest
 
-from fokkerplanck.progress import COMPILING, Progress, TerminalProgress
+from fokkerplanck.runtime.progress import COMPILING, Progress, TerminalProgress
 
 
 @pytest.mark.parametrize("kind", [Progress, TerminalProgress])

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.evolution import Evolution
-from fokkerplanck.initial import Bump
-from fokkerplanck.krylov import KrylovSpace
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.norms import regional_sums
-from fokkerplanck.operators import GibbsOperator
-from fokkerplanck.propagator import Propagator
-from fokkerplanck.reduction import resolvent_exponential
-from fokkerplanck.space import Space
-from fokkerplanck.start import initial_load
+from fokkerplanck.evolution.dense_output import Evolution
+from fokkerplanck.evolution.krylov import KrylovSpace
+from fokkerplanck.evolution.matrix_function import resolvent_exponential
+from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.quadrature.norms import regional_sums
+from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump
 
 SHIFT = 30.0
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from tables import LIMITS, NORM, bound, example
 
 from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
-from fokkerplanck.report.files import COLUMNS, replacing
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
-from fokkerplanck.results import History, Pane, Picture, Row
 from fokkerplanck.study import Study
+from fokkerplanck.study.files import COLUMNS, replacing
+from fokkerplanck.study.results import History, Pane, Picture, Row
 
 pytestmark = pytest.mark.serial
 

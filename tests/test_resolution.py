@@ -9,12 +9,9 @@ import pytest
 from mpi4py import MPI
 from scipy.integrate import quad
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import Bump, Gaussian
-from fokkerplanck.level import gauss_space
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.model import Penalty
-from fokkerplanck.resolution import (
+from fokkerplanck.difference.discretisation import gauss_space
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.mesh.sizing import (
     BALL_EXPONENT_FACTOR,
     EXPONENT_PER_CELL,
     LARGEST_CELL,
@@ -25,6 +22,9 @@ from fokkerplanck.resolution import (
     choose_recipe,
     outer_radius,
 )
+from fokkerplanck.model import Penalty
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Gaussian
 
 
 def around(dimension=2, count=2, **changes):

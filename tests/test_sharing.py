@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fokkerplanck.sharing import Route
+from fokkerplanck.runtime.ranks import Route
 
 
 @pytest.mark.parametrize("crowded", [False, True])

@@ -4,14 +4,14 @@ import ufl
 from mpi4py import MPI
 from ornstein_uhlenbeck import OrnsteinUhlenbeck
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import Bump, Gaussian, Polynomial, Uniform
-from fokkerplanck.mesh import Recipe
-from fokkerplanck.norms import regional_sums
-from fokkerplanck.operators import GibbsOperator, multiply
-from fokkerplanck.propagator import Propagator
-from fokkerplanck.solver import solve
-from fokkerplanck.space import Space
+from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.fem.quadrature.norms import regional_sums
+from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.recipe import Recipe
+from fokkerplanck.operators.gibbs import GibbsOperator, multiply
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import Bump, Gaussian, Polynomial, Uniform
+from fokkerplanck.solution.solve import solve
 
 CENTER = (0.3, -0.2)
 

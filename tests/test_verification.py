@@ -13,10 +13,10 @@ import pytest
 from mpi4py import MPI
 from sinc_reference import SincReference
 
-from fokkerplanck.initial import Gaussian
-from fokkerplanck.progress import Progress
+from fokkerplanck.problem.initial import Gaussian
+from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study
-from fokkerplanck.verification import run
+from fokkerplanck.verification.driver import run
 
 X, Y, WEIGHTS = np.array([-1.0, 0.5, 1.5]), np.array([0.3, -0.2, 1.0]), np.array([0.5, 0.2, 0.3])
 

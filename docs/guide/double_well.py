@@ -9,8 +9,8 @@ of height h. From the left well, the probability of the right one tends to ½ li
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from fokkerplanck.initial import Bump
-from fokkerplanck.solver import solve
+from fokkerplanck.problem.initial import Bump
+from fokkerplanck.solution.solve import solve
 
 height, diffusion = 2.0, 0.25
 

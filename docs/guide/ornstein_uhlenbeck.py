@@ -8,8 +8,8 @@ deviation s per axis the density stays normal, with mean ``e^{−2t} c`` and var
 
 import numpy as np
 
-from fokkerplanck.initial import Gaussian
-from fokkerplanck.solver import solve
+from fokkerplanck.problem.initial import Gaussian
+from fokkerplanck.solution.solve import solve
 
 
 def potential(points):
@@ -17,7 +17,8 @@ def potential(points):
     return np.sum(points**2, axis=1)
 
 
-# The potential is any function of points; p_0 is one of the families in `fokkerplanck.initial`.
+# The potential is any function of points; p_0 is one of the families in
+# `fokkerplanck.problem.initial`.
 center, deviation = np.array([0.3, -0.2]), 0.4
 solution = solve(potential, Gaussian(tuple(center), deviation), horizon=1.0, radius=8.0)
 

@@ -1,7 +1,10 @@
-"""The model: the network f_θ, the data measure μ, the penalty H and the cap T_Λ."""
+"""What is the network f_θ, its data μ, its cap T_Λ, its penalty H?
+
+Front doors: the four classes named here.
+"""
 
 from fokkerplanck.model.cap import Cap
-from fokkerplanck.model.data import DataMeasure
+from fokkerplanck.model.measure import DataMeasure
 from fokkerplanck.model.network import Network
 from fokkerplanck.model.penalty import Penalty
 

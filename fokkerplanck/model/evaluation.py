@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from scipy.special import ndtr
 
-from fokkerplanck.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.model.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
 
 _FUNCTIONS: Final[dict[Any, Callable[[Any], Any]]] = {
     sympy.tanh: np.tanh,
@@ -32,7 +32,7 @@ def evaluate(expression: sympy.Expr, values: Mapping[sympy.Symbol, Any]) -> Any:
     """Evaluate an expression with NumPy.
 
     Args:
-        expression: Expression in the functions of :mod:`fokkerplanck.expressions`.
+        expression: Expression in the functions of :mod:`fokkerplanck.model.expressions`.
         values: One array or number per symbol; they broadcast together.
 
     Returns:

@@ -48,7 +48,7 @@ class Network:
     @cached_property
     def expressions(self) -> "tuple[sympy.Expr, ...]":
         """The formulas as SymPy expressions, one per component."""
-        from fokkerplanck.expressions import parse  # SymPy takes long to import
+        from fokkerplanck.model.expressions import parse  # SymPy takes long to import
 
         return tuple(parse(text) for text in self.field)
 

@@ -43,7 +43,7 @@ class Penalty:
     @cached_property
     def expression(self) -> "sympy.Expr":
         """``H`` as a SymPy expression."""
-        from fokkerplanck.expressions import parse  # SymPy takes long to import
+        from fokkerplanck.model.expressions import parse  # SymPy takes long to import
 
         text = "+".join(f"theta[{i}]**2" for i in range(self.dimension))
         return parse(text if self.is_quadratic else self.potential, names=("theta",))
@@ -69,7 +69,7 @@ class Penalty:
 
     @property
     def _symbols(self) -> "tuple[sympy.Symbol, ...]":
-        from fokkerplanck.expressions import component
+        from fokkerplanck.model.expressions import component
 
         return tuple(component("theta", i) for i in range(self.dimension))
 
@@ -95,7 +95,7 @@ class Penalty:
         return values
 
     def _check_indices(self) -> None:
-        from fokkerplanck.expressions import indices
+        from fokkerplanck.model.expressions import indices
 
         beyond = [i for i in indices([self.expression], "theta") if i >= self.dimension]
         if beyond:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fokkerplanck.caching import cache_directory, publish
+from fokkerplanck.runtime.cache import cache_directory, publish
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def signature(field: Sequence[str]) -> Signature:
 def _read(field: Sequence[str]) -> Signature:
     """Return what a field uses, from its expressions."""
     # needs SymPy, which takes as long to import as all the rest together
-    from fokkerplanck.expressions import indices, is_smooth, parse
+    from fokkerplanck.model.expressions import indices, is_smooth, parse
 
     expressions = [parse(text) for text in field]
     parameters, states = (sorted(indices(expressions, name)) for name in ("theta", "x"))
@@ -54,6 +54,6 @@ def _read(field: Sequence[str]) -> Signature:
 
 def _key(field: Sequence[str]) -> str:
     """Return a name for the field and for what reads it."""
-    source = Path(__file__).parent.parent / "expressions.py"
+    source = Path(__file__).with_name("expressions.py")
     facts = json.dumps([list(field), source.read_text()], default=lambda value: [repr(value)])
     return hashlib.sha256(facts.encode()).hexdigest()[:24]

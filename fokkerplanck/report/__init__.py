@@ -1,8 +1,10 @@
-"""Reports of a table: on the terminal, as CSV and JSON files, and as a figure."""
+"""How are results told: on the terminal and in figures?
 
-from fokkerplanck.report.figure import draw
-from fokkerplanck.report.files import prepare_folder, record, write_results
-from fokkerplanck.report.pictures import draw_pictures
+Front doors: `show`, `draw` and `draw_pictures`.
+"""
+
+from fokkerplanck.report.bounds_figure import draw
+from fokkerplanck.report.density_figure import draw_pictures
 from fokkerplanck.report.terminal import show
 
-__all__ = ["draw", "draw_pictures", "prepare_folder", "record", "show", "write_results"]
+__all__ = ["draw", "draw_pictures", "show"]

@@ -6,7 +6,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from fokkerplanck.results import Decay, Estimate, Table, depth_text
+from fokkerplanck.study.results import Decay, Estimate, Table, depth_text
 
 
 def findings(table: Table) -> Iterator[Grid]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from fokkerplanck.report.findings import explanation, findings
-from fokkerplanck.results import DENSITY, INITIAL_NORM, Row, Table, depth_text
+from fokkerplanck.study.results import DENSITY, INITIAL_NORM, Row, Table, depth_text
 
 DECIMALS: Final = 5  #: shown at most
 

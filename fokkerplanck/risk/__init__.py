@@ -1,7 +1,10 @@
-"""The data terms of the risks of ResNets and Neural ODEs, with gradients, in compiled kernels."""
+"""What are V, V_N and N(V − V_N), with gradients, at given points? In compiled kernels.
 
-from fokkerplanck.risk.risks import DepthLimit, NeuralODERisk, ResNetRisk
+Front doors: `potential.NetworkPotential`, and for the data terms the classes named here.
+"""
+
 from fokkerplanck.risk.series import RiskSeries, RiskTable
 from fokkerplanck.risk.sweep import RiskError
+from fokkerplanck.risk.terms import DepthLimit, NeuralODERisk, ResNetRisk
 
 __all__ = ["DepthLimit", "NeuralODERisk", "ResNetRisk", "RiskError", "RiskSeries", "RiskTable"]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fokkerplanck.risk.risks import check_depth
+from fokkerplanck.risk.terms import check_depth
 
 Array = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.model.evaluation import evaluate
-from fokkerplanck.risk.systems import System, first_order, flow
+from fokkerplanck.risk.codegen.systems import System, first_order, flow
 
 Array = npt.NDArray[np.float64]
 

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
+from fokkerplanck.risk.blocks import Samples, blocked
+from fokkerplanck.risk.codegen.library import kernel
 from fokkerplanck.risk.expansion import LADDER, Plan, extrapolate
-from fokkerplanck.risk.library import kernel
-from fokkerplanck.risk.risks import check_tolerance
-from fokkerplanck.risk.samples import Samples, blocked
 from fokkerplanck.risk.sweep import (
     as_points,
     check_dimensions,
@@ -22,6 +21,7 @@ from fokkerplanck.risk.sweep import (
     in_threads,
     run_shared,
 )
+from fokkerplanck.risk.terms import check_tolerance
 
 Array = npt.NDArray[np.float64]
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk.library import kernel
-from fokkerplanck.risk.samples import Samples, blocked
+from fokkerplanck.risk.blocks import Samples, blocked
+from fokkerplanck.risk.codegen.library import kernel
 
 Array = npt.NDArray[np.float64]
 Route = Literal["forward", "reverse"]

@@ -1,6 +1,9 @@
-"""Studies: TOML files that say what is verified, and the checked values that they become."""
+"""What is asked, and what was answered, in plain numbers and on disk? It runs without DOLFINx.
 
-from fokkerplanck.study.messages import StudyError
+Front doors: `Study`, which a TOML file becomes, and `results.Table`.
+"""
+
+from fokkerplanck.study.errors import StudyError
 from fokkerplanck.study.study import Study, shipped_studies
 
 __all__ = ["Study", "StudyError", "shipped_studies"]

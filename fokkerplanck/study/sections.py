@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from fokkerplanck.krylov import FEWEST_VECTORS
+from fokkerplanck.problem.numerics import FEWEST_VECTORS
 
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]

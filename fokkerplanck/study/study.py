@@ -8,20 +8,20 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final, Self
 
-from fokkerplanck.annuli import Annuli
-from fokkerplanck.initial import FAMILIES, InitialDensity
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
-from fokkerplanck.study.checks import (
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.initial import FAMILIES, InitialDensity
+from fokkerplanck.study.consistency import (
     check_data,
     check_dimension,
     check_initial,
     check_noise,
     check_solver,
 )
-from fokkerplanck.study.messages import StudyError, blame
-from fokkerplanck.study.samples import data_measure
+from fokkerplanck.study.data import data_measure
+from fokkerplanck.study.errors import StudyError, blame
 from fokkerplanck.study.sections import Settings
-from fokkerplanck.study.tables import check_names, overridden
+from fokkerplanck.study.toml import check_names, overridden
 
 SHIPPED: Final = Path(__file__).parents[1] / "studies"
 DEFAULT: Final = "geyser"

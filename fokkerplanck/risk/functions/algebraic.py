@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.options import OPTIONS
+from fokkerplanck.runtime.compiled import OPTIONS
 
 
 @njit(**OPTIONS)

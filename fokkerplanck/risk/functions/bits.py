@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.options import EXACT, OPTIONS
+from fokkerplanck.runtime.compiled import EXACT, OPTIONS
 
 ROUND: Final = 6755399441055744.0  # 1.5 * 2**52: adding and subtracting it rounds to an integer
 ROUND_BITS: Final = 0x4338000000000000

@@ -6,7 +6,7 @@ from typing import Final
 from numba import njit
 
 from fokkerplanck.risk.functions.bits import ROUND, ROUND_BITS, from_bits, scaled, to_bits
-from fokkerplanck.risk.options import OPTIONS
+from fokkerplanck.runtime.compiled import OPTIONS
 
 LOG2_E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01  # the low 21 bits are zero, so k times it is exact

@@ -13,7 +13,7 @@ from fokkerplanck.risk.functions.bits import (
     to_bits,
 )
 from fokkerplanck.risk.functions.exponential import LN2_HIGH, LN2_LOW, LOG2_E, expm1_reduced
-from fokkerplanck.risk.options import OPTIONS
+from fokkerplanck.runtime.compiled import OPTIONS
 
 C0: Final = 0.45345520027112796
 C0_LOW: Final = -1.1100382291250616e-17

@@ -8,7 +8,7 @@ from numba import njit
 
 from fokkerplanck.risk.functions.bits import from_bits, product_error, sum_parts, to_bits
 from fokkerplanck.risk.functions.exponential import LN2_HIGH, LN2_LOW, exp, exp_parts
-from fokkerplanck.risk.options import OPTIONS
+from fokkerplanck.runtime.compiled import OPTIONS
 
 SMALLEST_NORMAL: Final = 2.2250738585072014e-308
 LARGEST: Final = 1.7976931348623157e308

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from fokkerplanck.risk.functions.bits import ROUND, sum_parts, to_bits
-from fokkerplanck.risk.options import OPTIONS
+from fokkerplanck.runtime.compiled import OPTIONS
 
 TWO_OVER_PI: Final = 0.6366197723675814
 HALF_PI_1: Final = 1.5707963267341256

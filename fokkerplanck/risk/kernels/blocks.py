@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from fokkerplanck.risk.options import COMPILED
+from fokkerplanck.runtime.compiled import COMPILED
 
 
 @njit(**COMPILED)

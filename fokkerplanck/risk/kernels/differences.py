@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from fokkerplanck.risk.kernels.blocks import add_difference, reduce_lanes, start
-from fokkerplanck.risk.options import INLINED
+from fokkerplanck.runtime.compiled import INLINED
 
 
 def series_layers(layer):

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit
 
-from fokkerplanck.risk.integrator import FIRST_STEP, WORK_ROWS
 from fokkerplanck.risk.kernels.blocks import (
     add_gradient,
     add_limit,
@@ -13,7 +12,8 @@ from fokkerplanck.risk.kernels.blocks import (
     seed_risk,
     start,
 )
-from fokkerplanck.risk.options import COMPILED, INLINED
+from fokkerplanck.risk.kernels.integrator import FIRST_STEP, WORK_ROWS
+from fokkerplanck.runtime.compiled import COMPILED, INLINED
 
 
 def ode_forward(integrate):

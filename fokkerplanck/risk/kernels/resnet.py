@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from fokkerplanck.risk.kernels.blocks import add_gradient, add_risk, reduce_lanes, seed_risk, start
-from fokkerplanck.risk.options import INLINED
+from fokkerplanck.runtime.compiled import INLINED
 
 
 def resnet_forward(layer):

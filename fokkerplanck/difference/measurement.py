@@ -1,0 +1,160 @@
+"""The left sides of the bounds (A)–(D), times N, at one depth, each with its uncertainty."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from fokkerplanck.difference.pair_solution import SAFETY, Number, Solution, krylov_error
+from fokkerplanck.difference.suprema import Functional, supremum
+from fokkerplanck.evolution.dense_output import ROUNDING
+from fokkerplanck.fem.quadrature.norms import FINEST, RegionalNorm, regional_sums, weighted_l1
+from fokkerplanck.problem.numerics import STRIDE
+
+Array = npt.NDArray[np.float64]
+
+#: Accuracy of the integrals over cells where the sign changes, in units of the level's tolerance.
+#: In three dimensions they cost as much as the solution.
+_KINKS = 10.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured at one depth; all but the last two are N times the left side of a bound."""
+
+    depth: float
+    density_l1: dict[str, Number]  #: (C) under the empty label, then the regions of (D)
+    l1: Number  #: ``‖p − p^N‖_{L¹}``
+    mean: Number  #: (A)
+    risk: Number  #: (B)
+    mass_defect: Number  #: ``∫ p^N − 1`` at the horizon, and what scaling to mass 1 has removed
+    density_min: Number  #: smallest ``p^N`` over the nodes of the annuli at the horizon
+
+    @property
+    def bounds(self) -> dict[tuple[str, str], Number]:
+        """The numbers that bounds speak of, by quantity and annulus."""
+        labelled = {("density_l1", label): number for label, number in self.density_l1.items()}
+        return labelled | {("mean", ""): self.mean, ("risk", ""): self.risk, ("l1", ""): self.l1}
+
+    @property
+    def properties(self) -> dict[str, Number]:
+        """What is reported of ``p^N`` besides."""
+        return {"mass_defect": self.mass_defect, "density_min": self.density_min}
+
+
+def measure(fine: Solution, coarse: Solution) -> Measurement:
+    """Measure both solutions; their distance is part of the uncertainty of the fine. Collective."""
+    smallest = _density_min(fine)
+    return Measurement(
+        depth=fine.depth,
+        density_l1=density_numbers(fine, coarse, fine.horizon),
+        l1=_unweighted(fine, coarse),
+        mean=supremum(Functional.mean(fine), Functional.mean(coarse)),
+        risk=supremum(Functional.risk(fine), Functional.risk(coarse)),
+        mass_defect=_mass_defect(fine),
+        density_min=_distance(smallest, _density_min(coarse), abs(smallest), fine),
+    )
+
+
+def density_numbers(fine: Solution, coarse: Solution, time: float) -> dict[str, Number]:
+    """(C) and (D) at a time: weighted L¹ norms, of the whole under the empty label. Collective."""
+    weights = [np.exp(solution.level.log_bound_weight) for solution in (fine, coarse)]
+    return _l1_numbers(fine, coarse, time, weights)
+
+
+def _unweighted(fine: Solution, coarse: Solution) -> Number:
+    """``‖p − p^N‖_{L¹}`` at the horizon. Collective."""
+    weights = [np.ones_like(solution.level.tables.potential) for solution in (fine, coarse)]
+    return _l1_numbers(fine, coarse, fine.horizon, weights)[""]
+
+
+def _l1_numbers(
+    fine: Solution, coarse: Solution, time: float, weights: list[Array]
+) -> dict[str, Number]:
+    """``∫ w |π_N z|`` per region with w at the Gauss points of both. Collective."""
+    space = fine.level.space
+    norm, other = (
+        _l1_norm(solution, time, weight)
+        for solution, weight in zip((fine, coarse), weights, strict=True)
+    )
+    values = _with_total(norm.values)
+    boundary = fine.boundary_amplitude(fine.difference(time))
+    krylov, coarse_krylov = (
+        _krylov_part(solution, time, weight)
+        for solution, weight in zip((fine, coarse), weights, strict=True)
+    )
+    parts = {
+        "space": SAFETY * np.abs(values - _with_total(other.values)),
+        "krylov": krylov,
+        "quadrature": _with_total(norm.errors),
+        "truncation": boundary * _with_total(regional_sums(space, weights[0])),
+        "risk": fine.level.tables.errors[fine.depth] * values,
+        "rounding": _rounding_part(fine, time, weights[0]),
+    }
+    return {
+        label: Number(
+            float(values[i]),
+            time,
+            {name: float(part[i]) for name, part in parts.items()},
+            float(krylov[i] + coarse_krylov[i]),
+        )
+        for i, label in enumerate(("", *space.domain.annuli.labels))
+    }
+
+
+def _l1_norm(solution: Solution, time: float, weight: Array) -> RegionalNorm:
+    """``∫ w |π_N z|`` per region. Collective."""
+    log_weight = np.log(weight) + solution.pair.perturbed.log_gibbs
+    level = solution.level
+    relative = FINEST if solution.dimension < 3 else _KINKS * level.tolerance
+    return weighted_l1(level.space, log_weight, solution.pair.difference(time), relative)
+
+
+def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
+    """The same of the Krylov error, (count + 3,) with the total. Collective.
+
+    It needs no kinks resolved.
+    """
+    space, pair = solution.level.space, solution.pair
+    steps = [pair.difference(time, pair.evolution.size - k * STRIDE) for k in range(3)]
+    changes = [pair.perturbed.gibbs * space.evaluate(a - b) for a, b in itertools.pairwise(steps)]
+    sums = (_with_total(regional_sums(space, weight * np.abs(change))) for change in changes)
+    return krylov_error(*sums)
+
+
+def _rounding_part(solution: Solution, time: float, weight: Array) -> Array:
+    """The same of what rounding of the Krylov vectors leaves, (count + 3,) with the total."""
+    space, pair = solution.level.space, solution.pair
+    error = np.abs(space.evaluate(pair.difference_rounding(time)))
+    return _with_total(regional_sums(space, weight * pair.perturbed.gibbs * error))
+
+
+def _with_total(regions: Array) -> Array:
+    """Total over all regions, then the regions."""
+    return np.concatenate([[regions.sum()], regions])
+
+
+def _distance(value: float, other: float, scale: float, fine: Solution) -> Number:
+    """A property of the density at the horizon with its distance to the companion's."""
+    parts = {"space": SAFETY * abs(value - other), "rounding": ROUNDING * scale}
+    return Number(value, fine.horizon, parts)
+
+
+def _mass_defect(solution: Solution) -> Number:
+    """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
+    defect = solution.level.space.integrate(solution.density(solution.horizon)) - 1.0
+    removed = abs(solution.pair.mass(solution.horizon) - 1.0)
+    return Number(defect, solution.horizon, {"krylov": removed, "rounding": ROUNDING})
+
+
+def _density_min(solution: Solution) -> float:
+    """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
+    space = solution.level.space
+    nodes = space.element.points
+    inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
+    log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T
+    u = space.evaluate(solution.nodal_density(solution.horizon), np.eye(nodes.shape[0]))
+    smallest = float(np.min((np.exp(log_gibbs) * u)[inside], initial=np.inf))
+    return float(space.domain.comm.allreduce(smallest, op=MPI.MIN))

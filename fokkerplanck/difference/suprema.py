@@ -1,0 +1,150 @@
+"""Suprema over time of the difference of the means (A) and of the risks (B), times N."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d
+from scipy.optimize import minimize_scalar
+
+from fokkerplanck.difference.pair_solution import SAFETY, Number, Solution, krylov_error
+from fokkerplanck.evolution.dense_output import ROUNDING, TimeGrid
+from fokkerplanck.problem.numerics import STRIDE
+
+Array = npt.NDArray[np.float64]
+
+#: Times of the grid on which suprema over [0, T] are looked for before they are refined.
+NUM_TIMES = 96
+
+#: The first of its steps is halved so often.
+NUM_HALVINGS = 10
+
+#: The exact start is used where it lowers the error estimate below this part.
+_ANCHORING = 0.3
+
+
+@dataclass(frozen=True)
+class Functional:
+    """A vector of linear functionals of ``(u, z)`` over time.
+
+    Krylov spaces are least accurate at the start, where the exact value is known: after a short
+    time the functional has moved by a small amount from it, which they know with a smaller error.
+    """
+
+    solution: Solution
+    rows: Array  #: its values on the Krylov basis, shape (j, k)
+    initial: Array  #: exact value at time zero, shape (j,)
+    truncation: float  #: error that the end of the ball makes
+
+    @classmethod
+    def mean(cls, solution: Solution) -> "Functional":
+        """``N E[θ_t − θ^N_t] = ∫ θ π_N z``. Collective."""
+        space = solution.level.space
+        boundary = solution.boundary_amplitude(solution.difference(solution.horizon))
+        return cls(
+            solution,
+            solution.pair.evolution.observed[:-1],
+            np.zeros(solution.dimension),
+            boundary * space.integrate(np.linalg.norm(space.points, axis=2)),
+        )
+
+    @classmethod
+    def risk(cls, solution: Solution) -> "Functional":
+        """``N E[V(θ_t) − V_N(θ^N_t)] = ∫ V_N π_N z + ∫ E_N π u``. Collective."""
+        level, pair = solution.level, solution.pair
+        space, gap = level.space, level.tables.differences[solution.depth]
+        height = pair.perturbed.potential - pair.perturbed.minimum
+        start = space.domain.comm.allreduce(float(level.load @ space.interpolate(gap)))
+        return cls(
+            solution,
+            pair.evolution.observed[-1:],
+            np.array([start]),
+            solution.boundary_amplitude(solution.difference(solution.horizon))
+            * space.integrate(height)
+            + solution.boundary_amplitude(solution.limit_density(solution.horizon))
+            * space.integrate(np.abs(gap)),
+        )
+
+    def curve(self, grid: TimeGrid) -> "Curve":
+        """Values at the times of a grid."""
+        evolution = self.solution.pair.evolution
+        values = evolution.trajectory(grid) @ self.rows.T
+        earlier = [
+            evolution.trajectory(grid, evolution.size - steps * STRIDE) @ self.rows.T
+            for steps in (1, 2)
+        ]
+        pairs = [values - earlier[0], earlier[0] - earlier[1]]
+        plain = krylov_error(*(_around(np.linalg.norm(pair, axis=1)) for pair in pairs))
+        moved = krylov_error(*(_around(np.linalg.norm(pair - pair[0], axis=1)) for pair in pairs))
+        offset = self.initial - values[0]
+        # Later on, the start would bring in its own error, which the spaces have in common.
+        anchored = (moved < _ANCHORING * plain) & (grid.points < grid.step)
+        return Curve(
+            np.where(anchored[:, None], values + offset, values),
+            np.where(anchored, moved, plain),
+            np.where(anchored[:, None], offset, 0.0),
+        )
+
+    def size(self, time: float, offset: Array) -> float:
+        """Euclidean norm at a time, shifted by an offset."""
+        return float(np.linalg.norm(self.rows @ self.solution.pair.evolution.rough(time) + offset))
+
+    def rounding(self, time: float) -> float:
+        """Rounding error at a time."""
+        coordinates = np.abs(self.solution.pair.evolution.rough(time))
+        return ROUNDING * float(np.linalg.norm(np.abs(self.rows) @ coordinates))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A functional at the times of a grid."""
+
+    values: Array  #: shape (n, j)
+    errors: Array  #: Krylov estimate, shape (n,)
+    offsets: Array  #: by which the exact start has shifted the values, shape (n, j)
+
+
+def supremum(fine: Functional, coarse: Functional) -> Number:
+    """Largest Euclidean norm over ``[0, T]``, its time and uncertainty.
+
+    Early times may have large errors; they matter as far as they could make a curve rise above the
+    largest value that was found.
+    """
+    grid = TimeGrid(fine.solution.horizon, NUM_TIMES, NUM_HALVINGS)
+    curve, companion = fine.curve(grid), coarse.curve(grid)
+    sizes = np.linalg.norm(curve.values, axis=1)
+    top = int(np.argmax(sizes))
+    value, time = _refined(fine, grid.points, top, float(sizes[top]), curve.offsets[top])
+    space = SAFETY * _around(np.linalg.norm(curve.values - companion.values, axis=1))
+    errors = space + curve.errors
+    worst = int(np.argmax(sizes + errors))
+    total = max(float(sizes[worst] + errors[worst]) - value, float(errors[top]))
+    share = total / float(errors[worst]) if errors[worst] > 0.0 else 0.0
+    parts = {
+        "space": share * float(space[worst]),
+        "krylov": share * float(curve.errors[worst]),
+        "truncation": fine.truncation,
+        "risk": value * fine.solution.level.tables.errors[fine.solution.depth],
+        "rounding": fine.rounding(time),
+    }
+    blur = share * float(curve.errors[worst] + companion.errors[worst])
+    return Number(value, time, parts, blur, (grid.points, sizes, errors))
+
+
+def _around(errors: Array) -> Array:
+    """Largest error at nearby times: differences of two curves have zeros, where they cross."""
+    return maximum_filter1d(errors, 3, mode="nearest")
+
+
+def _refined(
+    functional: Functional, times: Array, top: int, size: float, offset: Array
+) -> tuple[float, float]:
+    """Largest size near a point of the grid, and its time."""
+    bounds = times[max(top - 1, 0)], times[min(top + 1, len(times) - 1)]
+    found = minimize_scalar(
+        lambda t: -functional.size(t, offset),
+        bounds=bounds,
+        method="bounded",
+        options={"xatol": 1e-7 * times[-1]},
+    )
+    return max((size, float(times[top])), (-float(found.fun), float(found.x)))

@@ -1,0 +1,4 @@
+"""How does ``e^{-tL}`` act?
+
+Front door: `propagator.Propagator`.
+"""

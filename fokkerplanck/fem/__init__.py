@@ -1,0 +1,4 @@
+"""Which functions: elements, Gauss points, maps and values on cells?
+
+Front door: `space.Space`.
+"""

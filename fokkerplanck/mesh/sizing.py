@@ -1,0 +1,285 @@
+"""How large the ball and how fine the mesh must be for a potential and an accuracy."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import dct
+
+from fokkerplanck.mesh.angular import COUNTS, cells_per_edge, directions_on_sphere
+from fokkerplanck.mesh.recipe import Family, Recipe
+from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.gibbs import LARGEST_EXPONENT, check_range
+from fokkerplanck.problem.initial import Gaussian, InitialDensity
+
+Array = npt.NDArray[np.float64]
+
+#: Largest change of V/D over a cell in each direction.
+EXPONENT_PER_CELL = 8.0
+
+#: Largest radial cell near the origin, in units of the smaller of 1 and √(2DT).
+LARGEST_CELL = 0.5
+
+#: Largest radial cell at a distance, relative to its radius.
+LARGEST_RATIO = 0.2
+
+#: Radial cells of the ball may be larger than these by the first factor, and V/D may change more
+#: across them by the second: there, unknowns are dear, and the angular resolution is what limits.
+BALL_FACTOR, BALL_EXPONENT_FACTOR = 2.0, 1.5
+
+#: A cell around is halved at most this often.
+MAX_HALVINGS = 4
+
+#: Largest change of the heat kernel's exponent over a cell; on the line, unknowns cost nothing.
+_HEAT_PER_CELL = {1: 4.0, 2: 8.0, 3: 12.0}
+
+#: Exponents of the heat kernel up to which numbers are resolved, by dimension: down to 1e-220 on
+#: the line, where unknowns cost nothing, else to where numbers need not meet the accuracy.
+_FARTHEST = {1: 506.0, 2: 69.0, 3: 69.0}
+
+#: Share of the accuracy that the angular resolution may spend.
+_ANGULAR_SHARE = 0.1
+
+#: Share of the accuracy to which the integrand of (C) must have fallen at the boundary.
+_OUTER_SHARE = 3e-3
+
+#: Degrees of the geometry, by dimension; the ball has fewer cells around.
+_GEOMETRY_DEGREES = {1: 1, 2: 6, 3: 8}
+
+#: Directions in which a potential is looked at, and those for a function that costs nothing.
+_NUM_DIRECTIONS, MANY_DIRECTIONS = 24, 720
+_NUM_RADII = 49
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the mesh must respect besides the potential."""
+
+    annuli: Annuli
+    initial: InitialDensity
+    diffusion: float  #: D
+    horizon: float  #: T
+    cap_breaks: tuple[float, ...]  #: radii where the cap is not analytic
+
+    @property
+    def dimension(self) -> int:
+        """Number of parameters m."""
+        return self.initial.dimension
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Radii of spheres on which facets lie, besides those of the annuli."""
+        compact = not isinstance(self.initial, Gaussian)
+        edge = (self.initial.radius,) if compact and self.initial.is_centered else ()
+        return (*self.cap_breaks, *edge)
+
+    @property
+    def farthest_exponent(self) -> float:
+        """Exponent of the heat kernel at the farthest annulus that is to be resolved."""
+        return float(self._heat_exponent(np.array(self._farthest)))
+
+    def heat_slope(self, radii: Array) -> Array:
+        """Steepest slope of that exponent, as far as numbers are to be resolved, same shape.
+
+        What comes far by the horizon has crossed all that lies before with one and the same slope.
+        """
+        radius = np.maximum(radii, self._farthest)
+        slope = np.maximum(radius - self.initial.outer_radius, 0.0) / self._spread
+        return np.where(self._heat_exponent(radii) <= _FARTHEST[self.dimension], slope, 0.0)
+
+    @property
+    def _farthest(self) -> float:
+        """Inner radius of the farthest annulus that is to be resolved, or 0."""
+        inner = self.annuli.edges[:-1]
+        resolved = self._heat_exponent(inner) <= _FARTHEST[self.dimension]
+        return float(np.max(inner, where=resolved, initial=0.0))
+
+    def _heat_exponent(self, radii: Array) -> Array:
+        """``(r − r_0)²/(4DT)``, r_0 being where the support of p_0 ends."""
+        return np.maximum(radii - self.initial.outer_radius, 0.0) ** 2 / (2.0 * self._spread)
+
+    @property
+    def _spread(self) -> float:
+        """``2DT``."""
+        return 2.0 * self.diffusion * self.horizon
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """Ends of the support of p_0 on the line."""
+        if self.dimension > 1 or isinstance(self.initial, Gaussian):
+            return ()
+        return (
+            self.initial.center[0] - self.initial.radius,
+            self.initial.center[0] + self.initial.radius,
+        )
+
+
+def directions(dimension: int, around: int = _NUM_DIRECTIONS) -> Array:
+    """Unit vectors that sample the sphere, shape (K, m), about so many on a great circle."""
+    if dimension == 1:
+        return np.array([[-1.0], [1.0]])
+    if dimension == 3:
+        return directions_on_sphere(around**2 // 4)
+    angles = 2.0 * np.pi * (np.arange(around) + 0.31) / around
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def outer_radius(
+    penalty: Callable[[Array], Array], gamma: float, around: Surroundings, accuracy: float
+) -> float:
+    """Radius beyond which the integrand ``e^{γH/4}|p − p^N|`` is negligible for every number.
+
+    The density is bounded by its Gibbs shape, so the integrand falls like
+    ``e^{−(1/D − 1/4)γH}``; it must have fallen by a small part of the accuracy from the inner edge
+    of the last annulus, which that annulus' integral is made of. What is left is part of the
+    uncertainty, where the whole ball, and V for (B), enter as factors.
+    """
+    rate = (1.0 / around.diffusion - 0.25) * gamma
+    inner = around.annuli.radius / 2 if around.annuli.count else 0.0
+    unit = directions(around.dimension, MANY_DIRECTIONS)
+    needed = float(np.max(penalty(inner * unit))) + -math.log(_OUTER_SHARE * accuracy) / rate
+    radius = max(around.annuli.radius, around.initial.outer_radius)
+    with np.errstate(over="ignore"):
+        while float(np.min(penalty(radius * unit))) < needed:
+            radius *= 1.05
+    return radius
+
+
+def choose_recipe(
+    potential: Callable[[Array], Array],
+    around: Surroundings,
+    radius: float,
+    degree: int,
+    accuracy: float,
+    refinement: float = 1.0,
+) -> Recipe:
+    """Mesh recipe that resolves ``e^{−V/D}``, the heat kernel and the diffusive length.
+
+    Args:
+        potential: V at points of shape (P, m), or several potentials, shape (j, P).
+        around: annuli, initial density and scales.
+        radius: outer radius.
+        degree: lowest degree of the elements that will be used.
+        accuracy: relative accuracy that is aimed at.
+        refinement: factor by which cells are smaller than the rules ask.
+
+    Raises:
+        ValueError: ``e^{−V/D}`` leaves double range on the ball.
+    """
+    radii = np.linspace(0.0, radius, _NUM_RADII)
+    unit = directions(around.dimension)
+    points = radii[:, None, None] * unit
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = potential(points.reshape(-1, around.dimension)).reshape(-1, len(radii), len(unit))
+    _check_heights(values, radii, around)
+    slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2)) / around.diffusion
+    diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
+    largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
+    exponent = EXPONENT_PER_CELL
+    if around.dimension == 3:
+        largest *= BALL_FACTOR
+        exponent *= BALL_EXPONENT_FACTOR
+    sizes = np.minimum(largest, exponent / np.maximum(slope, 1e-300))
+    heat = np.maximum(around.heat_slope(radii), 1e-300)
+    sizes = np.minimum(sizes, _HEAT_PER_CELL[around.dimension] / heat) / refinement
+    edges = (*around.annuli.edges, *around.breaks, radius)
+    spheres = np.unique([r for r in edges if r <= radius])
+    scaled = _scaled(potential, around.diffusion)
+    sides: tuple[tuple[float, ...], ...] = ()
+    cells = COUNTS[0]
+    if around.dimension == 2:
+        sides = angular_partition(
+            scaled, spheres, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
+        )
+    if around.dimension == 3:
+        cells = cells_per_edge(scaled, spheres, degree, EXPONENT_PER_CELL, refinement)
+    return Recipe(
+        family=get_args(Family)[around.dimension - 1],
+        annuli=around.annuli,
+        radius=radius,
+        breaks=tuple(b for b in around.breaks if b < radius),
+        points=around.points,
+        sizes=tuple(zip(radii.tolist(), sizes.tolist(), strict=True)),
+        sides=sides,
+        sectors=4 * cells,
+        geometry_degree=_GEOMETRY_DEGREES[around.dimension],
+    )
+
+
+def _check_heights(values: Array, radii: Array, around: Surroundings) -> None:
+    """Refuse a ball on which the Gibbs density underflows."""
+    highest = np.max(np.nan_to_num(values, nan=np.inf, posinf=np.inf), axis=(0, 2))
+    exponents = (
+        highest - np.min(values, initial=np.inf, where=np.isfinite(values))
+    ) / around.diffusion
+    too_high = exponents > LARGEST_EXPONENT
+    nearest = float(np.min(radii, where=too_high, initial=np.inf))
+    check_range(float(np.max(exponents)), nearest, around.annuli)
+
+
+def _scaled(potential: Callable[[Array], Array], diffusion: float) -> Callable[[Array], Array]:
+    return lambda points: potential(points) / diffusion
+
+
+def angular_partition(
+    function: Callable[[Array], Array], radii: Array, degree: int, accuracy: float, largest: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Cells around the disk that resolve a function as the elements will.
+
+    On a cell whose Bernstein ellipse is free of singularities the functionals of a Galerkin
+    solution of degree p converge like ``ρ^{−2p}``, as the Chebyshev coefficients of the potential
+    do up to order 2p. Cells are halved until these fall below the accuracy, and until V/D changes
+    moderately.
+
+    Args:
+        function: V/D at points of shape (P, 2), or several of them, shape (j, P).
+        radii: of the circles on which the function is looked at.
+        degree: p.
+        accuracy: of the function, absolute.
+        largest: largest cell, as a fraction of an eighth of a turn times one half.
+
+    Returns:
+        Cell ends along the east and the north side, as `Recipe.sides` wants them.
+    """
+    count = math.ceil(4.0 / largest)
+    sides = []
+    for quarter in range(4):
+        ends = np.linspace(-1.0, 1.0, count + 1)
+        cells = np.stack([ends[:-1], ends[1:]], axis=1)
+        for _ in range(MAX_HALVINGS):
+            cells = cells[_is_rough(function, radii, cells, quarter, degree, accuracy)]
+            if not len(cells):
+                break
+            middles = cells.mean(axis=1)
+            ends = np.union1d(ends, middles)
+            cells = np.concatenate(
+                [np.stack([cells[:, 0], middles], 1), np.stack([middles, cells[:, 1]], 1)]
+            )
+        sides.append(ends)
+    # Ends that differ by rounding alone would make cells without an inside.
+    east, north = (np.unique(np.round([*sides[q], *-sides[q + 2]], 12)) for q in (0, 1))
+    return tuple(east.tolist()), tuple(north.tolist())
+
+
+def _is_rough(
+    function: Callable[[Array], Array],
+    radii: Array,
+    cells: Array,
+    quarter: int,
+    degree: int,
+    accuracy: float,
+) -> npt.NDArray[np.bool_]:
+    """Whether cells have Chebyshev coefficients beyond order 2·degree, or V/D changes too much."""
+    count = 2 * degree + 8
+    nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
+    angles = np.pi / 4 * (middle[:, None] + half[:, None] * nodes) + np.pi / 2 * quarter
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    points = radii[:, None, None, None] * circle
+    values = function(points.reshape(-1, 2)).reshape(-1, len(radii), len(middle), count)
+    tails = np.abs(dct(values, axis=3)[..., 2 * degree :]) / count
+    changes = np.ptp(values, axis=3).max(axis=(0, 1))
+    return (np.max(tails, axis=(0, 1, 3)) > accuracy) | (changes > EXPONENT_PER_CELL)

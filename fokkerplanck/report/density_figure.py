@@ -1,0 +1,152 @@
+"""Figures of curves over time, of the density and of the weighted density error."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from fokkerplanck.study.files import replaced
+from fokkerplanck.study.results import History, Pane, Picture, Table
+
+#: Decades that a map of the error shows.
+_DECADES = 12
+
+#: Contours of the density, relative to its maximum.
+_CONTOURS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+
+
+def draw_pictures(table: Table, title: str, path: Path) -> None:
+    """Save as PNG the curves behind the suprema of (A) and (B), the density and its error.
+
+    With three parameters the rows have three panes each, and the figure is higher.
+    """
+    picture = table.picture
+    rows = [] if picture is None else _rows(picture)
+    figure = Figure(figsize=(13, 4.2 * (1 + len(rows))), layout="constrained")
+    FigureCanvasAgg(figure)
+    parts: Any = figure.subfigures(1 + len(rows), 1, squeeze=False)[:, 0]
+    mean, risk = parts[0].subplots(1, 2)
+    for axes, bound, name in (
+        (mean, "(A)", r"$N\,|E[\theta_t-\theta^N_t]|$"),
+        (risk, "(B)", r"$N\,|E[V(\theta_t)-V_N(\theta^N_t)]|$"),
+    ):
+        axes.set(title=f"{bound} before the supremum", xlabel="$t$", ylabel=name)
+        _draw_histories(axes, [h for h in table.histories if h.bound == bound])
+    for part, panes in zip(parts[1:], rows, strict=True):
+        _draw_row(part, panes)
+    figure.suptitle(title)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
+def _draw_histories(axes: Any, histories: Sequence[History]) -> None:
+    """Curves with their uncertainties as bands."""
+    axes.grid(alpha=0.3)
+    for history in histories:
+        bars = np.minimum(history.errors, np.max(history.values))
+        label = _depth(history.depth)
+        style = "--" if math.isinf(history.depth) else "-"
+        line = axes.plot(history.times, history.values, style, label=label)[0]
+        low, high = history.values - bars, history.values + bars
+        axes.fill_between(history.times, low, high, alpha=0.2, color=line.get_color())
+    if axes.has_data():
+        axes.legend(loc="upper left")
+        if all(np.all(history.values <= history.errors) for history in histories):
+            axes.set_xlabel("$t$   (zero up to its uncertainty)")
+
+
+def _rows(picture: Picture) -> list[list[tuple[str, Pane, bool]]]:
+    """Title, pane and whether it shows an error, of each pane in each row."""
+    limit = math.isinf(picture.depth)
+    p = "$p$" if limit else "$p^N$"
+    at = f"at $T$, {_depth(picture.depth)}"
+    densities, errors = picture.densities, picture.errors
+    lines = "" if densities[0].values.ndim == 1 else "; lines: decades"
+    weighted = r"$N\,e^{\gamma H/4}\,|p-p^N|$"
+    if len(errors) == 1:
+        return [
+            [
+                (f"{p} {at}{lines}", densities[0], False),
+                (f"{weighted} {at}", errors[0], True),
+            ]
+        ]
+    return [
+        [(f"{p} integrated over {_rest(pane)}, {at}{lines}", pane, False) for pane in densities],
+        [(f"{weighted} on {_rest(pane)}$=0$, {at}", pane, True) for pane in errors],
+    ]
+
+
+def _rest(pane: Pane) -> str:
+    """The one of three parameters that a pane does not have."""
+    return rf"$\theta_{({0, 1, 2} - set(pane.axes)).pop()}$"
+
+
+def _depth(depth: float) -> str:
+    return r"$N\to\infty$" if math.isinf(depth) else f"$N={depth:g}$"
+
+
+def _draw_row(figure: Any, panes: Sequence[tuple[str, Pane, bool]]) -> None:
+    """Panes side by side, with one scale of colours for all."""
+    largest = max(float(np.nanmax(pane.values, initial=0.0)) for _, pane, _ in panes)
+    row = np.atleast_1d(figure.subplots(1, len(panes)))
+    shared = len(panes) > 2
+    images = [
+        _draw_pane(axes, pane, error, largest if shared else float(np.nanmax(pane.values)))
+        for axes, (_, pane, error) in zip(row, panes, strict=True)
+    ]
+    for axes, (title, pane, _) in zip(row, panes, strict=True):
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(rf"$\theta_{pane.axes[0]}$")
+        if len(pane.axes) > 1:
+            axes.set(ylabel=rf"$\theta_{pane.axes[1]}$", aspect="equal")
+            axes.locator_params(nbins=6)
+    if shared and images[0] is not None:
+        figure.colorbar(images[0], ax=list(row))
+    for axes, image in zip(row, images, strict=True):
+        if not shared and image is not None:
+            figure.colorbar(image, ax=axes)
+
+
+def _draw_pane(axes: Any, pane: Pane, error: bool, largest: float) -> Any:
+    """A curve, or a map; the map is returned for its scale of colours."""
+    if pane.values.ndim == 1:
+        axes.plot(pane.grid, pane.values)
+        axes.grid(alpha=0.3)
+        if error and largest > 0.0:
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=largest * 10.0**-_DECADES, top=3.0 * largest)
+        return None
+    if not largest > 0.0:
+        return None
+    if error:
+        scale: Normalize = LogNorm(largest * 10.0**-_DECADES, largest, clip=True)
+    else:
+        scale = Normalize(0.0, largest)
+    colors = "inferno" if error else "viridis"
+    values = pane.values.T
+    image = axes.pcolormesh(
+        pane.grid,
+        pane.grid,
+        values,
+        norm=scale,
+        cmap=colors,
+        shading="nearest" if error else "gouraud",
+        rasterized=True,
+    )
+    if not error:
+        logarithms = np.log10(np.maximum(values / largest, 1e-30))
+        axes.contour(
+            pane.grid,
+            pane.grid,
+            logarithms,
+            np.log10(_CONTOURS),
+            colors="white",
+            linewidths=0.6,
+            linestyles="solid",
+        )
+    return image

@@ -1,0 +1,4 @@
+"""How does a formula become a compiled kernel?
+
+Front door: `library.kernel`.
+"""

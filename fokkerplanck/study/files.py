@@ -1,0 +1,115 @@
+"""Results as files: ``results.csv``, one number a row, and ``results.json``, which tells all."""
+
+import csv
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from fokkerplanck.runtime.provenance import commit, versions
+from fokkerplanck.study.results import Row, Table, depth_text
+from fokkerplanck.study.study import Study
+
+COLUMNS: Final = tuple(field.name for field in fields(Row))
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create a folder for results, and make sure that files can be written there.
+
+    Raises:
+        ValueError: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"output folder {str(folder)!r} must be writable: {reason}") from error
+
+
+def write_results(table: Table, about: Mapping[str, Any], folder: Path) -> None:
+    """Write ``results.csv`` and ``results.json``, each as a whole or not at all.
+
+    Args:
+        table: The numbers.
+        about: What `record` says of the run.
+        folder: An existing folder.
+    """
+    with replacing(folder / "results.csv") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(cells(row) for row in table.rows)
+    content = {
+        **about,
+        "rows": [_plain(row) for row in table.rows],
+        "checks": [asdict(check) for check in table.checks],
+        "notes": list(table.notes),
+        "statements": [_strict(asdict(statement)) for statement in table.statements],
+        "decays": [_strict(asdict(decay)) for decay in table.decays],
+        "starts": [_strict(asdict(start)) for start in table.starts],
+        "uncertainties": [
+            {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth), **parts}
+            for (quantity, annulus, depth), parts in table.parts.items()
+        ],
+    }
+    with replacing(folder / "results.json") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def record(study: Study, ranks: int, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Describe a run: its study, the software, the number of ranks, seconds per stage."""
+    return {
+        "name": study.name,
+        "study": study.to_dict(),
+        "versions": versions(),
+        "commit": commit(),
+        "ranks": ranks,
+        "seconds": {stage: round(time, 3) for stage, time in seconds.items()},
+    }
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text; floats are read back as the same floats."""
+    values = asdict(row) | {"depth": depth_text(row.depth)}
+    return [value if isinstance(value, str) else repr(float(value)) for value in values.values()]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file that takes the place of another once it is whole."""
+    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Name a file that takes the place of another once it is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """Return a row in values that JSON has: whole depths or ``inf`` as text, null for no number."""
+    depth = "inf" if math.isinf(row.depth) else int(row.depth)
+    values = asdict(row) | {"depth": depth}
+    return {name: None if value != value else value for name, value in values.items()}
+
+
+def _strict(value: Any) -> Any:
+    """Return nested values with null for what is no finite number, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _strict(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

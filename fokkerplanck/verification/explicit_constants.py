@@ -1,0 +1,114 @@
+"""Explicit a-priori constants of the bounds (A)–(C), of the L¹ and of the pathwise bound."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+from scipy.special import gammaincc
+
+from fokkerplanck.difference.discretisation import Level
+from fokkerplanck.mesh.sizing import MANY_DIRECTIONS, directions
+
+Array = npt.NDArray[np.float64]
+
+#: Suprema are maxima over the Gauss points, enlarged by this factor.
+MARGIN = 1.02
+
+
+@dataclass(frozen=True)
+class ExplicitConstants:
+    """Constants c with ``N·(left side) <= c ‖p_0‖_2`` at one depth.
+
+    The energy estimate of the difference equation with weight ``e^{V_N/D}`` gives, for D < 2,
+
+        (C) <= N⁻¹ C_1 √(T/2D) e^{C_0/(2DN)} e^{sup V/(2D)} (∫ e^{−(1/D − 1/2)γH})^{1/2} ‖p_0‖_2
+
+    with ``C_0 = sup|E_N|``, ``C_1 = sup|∇E_N|`` and sup V over the support of p_0. (A) and (B)
+    follow with the factors ``sup |θ|e^{−γH/4}`` and ``sup V e^{−γH/4}``; (B) has C_0 more.
+    """
+
+    density_l1: float  #: for (C), and so for each region of (D)
+    mean: float  #: for (A)
+    risk: float  #: for (B)
+    #: for ``‖p − p^N‖_{L¹}``: ``C_1 √(T/2D)``, by Pinsker's inequality and Girsanov's theorem
+    l1: float
+    #: for ``sup_t |θ_t − θ^N_t|``, almost surely: ``C_1 (e^{LT} − 1)/L``, L = Lip(∇V_N), by
+    #: Grönwall's inequality; this one is not divided by ‖p_0‖_2
+    path: float
+
+
+def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
+    """Evaluate the constants for one depth. Collective.
+
+    The sharp limit obeys the same bounds with ``1/N = 0`` in the exponent.
+    """
+    problem, tables = level.problem, level.tables
+    D = problem.diffusion
+    inside = problem.initial(level.space.points.reshape(-1, problem.initial.dimension)) > 0.0
+    C_0 = MARGIN * _largest(level, np.abs(tables.differences[depth]))
+    C_1 = MARGIN * _largest(level, np.linalg.norm(tables.gradients[depth], axis=2))
+    height = MARGIN * _largest(
+        level, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
+    )
+    growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
+    weight = math.sqrt(_penalty_integral(level, 1.0 / D - 0.5))
+    entropy = C_1 * math.sqrt(problem.horizon / (2.0 * D))
+    density = entropy * math.exp(growth) * weight
+    lipschitz = MARGIN * _largest(level, _hessian_norms(level, tables.perturbed(depth)))
+    decay = np.exp(-level.log_bound_weight)
+    far = MARGIN * _largest(level, np.linalg.norm(level.space.points, axis=2) * decay)
+    high = MARGIN * _largest(level, np.abs(tables.potential) * decay)
+    return ExplicitConstants(
+        density_l1=density,
+        mean=far * density,
+        risk=high * density + C_0 / problem.initial.l2_norm,
+        l1=entropy / problem.initial.l2_norm,
+        path=C_1 * _grown(lipschitz, problem.horizon),
+    )
+
+
+def _grown(rate: float, horizon: float) -> float:
+    """``(e^{rate·horizon} − 1)/rate``, infinite where it leaves double range."""
+    with np.errstate(over="ignore"):
+        return float(np.expm1(rate * horizon)) / rate if rate > 0.0 else horizon
+
+
+def _hessian_norms(level: Level, potential: Array) -> Array:
+    """Spectral norm of the second derivatives at the Gauss points, shape (C, q)."""
+    gradient = level.space.gradient(potential)
+    hessian = np.stack(
+        [level.space.gradient(component) for component in np.moveaxis(gradient, 2, 0)], axis=-1
+    )
+    return np.linalg.norm(hessian, ord=2, axis=(2, 3))
+
+
+def _largest(level: Level, values: Array) -> float:
+    """Maximum over the Gauss points of all ranks. Collective."""
+    local = float(np.max(values, initial=0.0))
+    return float(level.space.domain.comm.allreduce(local, op=MPI.MAX))
+
+
+def _penalty_integral(level: Level, rate: float) -> float:
+    """Upper bound of ``∫ e^{−rate·γH}`` over ``R^m``. Collective.
+
+    Over the ball it is integrated; outside, H is convex, so along each ray it lies above the
+    straight line through its values at the centre and at the sphere.
+    """
+    penalty, space = level.problem.penalty, level.space
+    m, radius = space.domain.dimension, space.domain.recipe.radius
+    scale = rate * penalty.gamma
+    inner = space.integrate(np.exp(-4.0 * rate * level.log_bound_weight))
+    center = float(penalty(np.zeros((1, m)))[0])
+    rim = _smallest_on_sphere(penalty, m, radius)
+    slope = scale * (rim - center) / radius
+    assert slope > 0.0, "H must grow towards the boundary"
+    area = 2.0 * math.pi ** (m / 2) / math.gamma(m / 2)
+    tail = math.gamma(m) * float(gammaincc(m, slope * radius)) / slope**m
+    return inner + area * math.exp(-scale * center) * tail
+
+
+def _smallest_on_sphere(penalty: Callable[[Array], Array], m: int, radius: float) -> float:
+    return float(np.min(penalty(radius * directions(m, MANY_DIRECTIONS)))) / MARGIN

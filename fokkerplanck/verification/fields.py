@@ -1,0 +1,114 @@
+"""The densities at the horizon as fields: on grids for figures, on cells for ParaView."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.solution.density import Density
+from fokkerplanck.solution.vtkhdf import EquispacedCells, check_suffix, log10, write_fields
+from fokkerplanck.study.results import Pane, Picture
+
+Array = npt.NDArray[np.float64]
+
+#: Points along an axis, by dimension: of the density, or its marginals, and of the weighted error.
+_DENSITY_PIXELS = {1: 801, 2: 161, 3: 33}
+_ERROR_PIXELS = {1: 1601, 2: 241, 3: 81}
+
+#: Standard deviations that the pictures of the density show to each side.
+_DEVIATIONS = 6.0
+
+
+def picture(solution: Solution) -> Picture:
+    """The density and the weighted density error at the horizon. Collective.
+
+    Of three parameters the density is integrated over each one in turn, and the error is that on
+    the three planes through the origin.
+    """
+    pair, time = solution.pair, solution.horizon
+    radius = solution.level.space.domain.annuli.radius
+    density = Density(pair.perturbed, solution.nodal_density(time))
+    difference = Density(pair.perturbed, pair.difference(time))
+    penalty = solution.level.problem.penalty
+
+    def error(points: Array) -> Array:
+        return np.exp(0.25 * penalty.gamma * penalty(points)) * np.abs(difference(points))
+
+    grid = np.linspace(-radius, radius, _ERROR_PIXELS[density.dimension])
+    errors = []
+    for axes in _planes(density.dimension):
+        values = np.full((len(grid),) * len(axes), np.nan)
+        points = np.zeros((*values.shape, density.dimension))
+        points[..., list(axes)] = _lattice(grid, len(axes))
+        inside = np.linalg.norm(points, axis=-1) <= radius
+        values[inside] = error(points[inside])
+        errors.append(Pane(axes, grid, values))
+    return Picture(solution.depth, density_panes(density, radius), tuple(errors))
+
+
+def density_panes(density: Density, radius: float) -> tuple[Pane, ...]:
+    """The density, or its marginals onto two axes, where most of the mass is. Collective.
+
+    Beyond the radius, and of three parameters beyond the deviations shown, it counts as 0.
+
+    The sums over equispaced points converge faster than any power of their distance, which is at
+    most 0.4 standard deviations where all the mass is about the origin.
+    """
+    m = density.dimension
+    reach = np.abs(density.mean) + _DEVIATIONS * np.sqrt(np.diag(density.covariance))
+    half = min(radius, float(np.max(reach)))
+    grid = np.linspace(-half, half, _DENSITY_PIXELS[m])
+    points = _lattice(grid, m)
+    inside = np.linalg.norm(points, axis=-1) <= (half if m == 3 else radius)
+    values = np.zeros(inside.shape)
+    values[inside] = density(points[inside])
+    if m < 3:
+        return (Pane(tuple(range(m)), grid, values),)
+    step = grid[1] - grid[0]
+    return tuple(
+        Pane(axes, grid, step * values.sum(axis=({0, 1, 2} - set(axes)).pop()))
+        for axes in _planes(m)
+    )
+
+
+def write_solution(solution: Solution, out: Path) -> None:
+    """Write the densities of a study at the horizon, with the region of each cell. Collective.
+
+    Args:
+        solution: ``density`` is p^N, ``difference`` is ``N(p − p^N)`` and ``weighted_error`` is
+            ``N e^{γH/4} |p − p^N|``; ``log_density`` and ``log_weighted_error`` are ``log10`` of
+            absolute values. For the limit N → ∞ they are p and its sharp limits.
+        out: file that ends in ``.vtkhdf``; its folder is made, and all ranks write.
+
+    Raises:
+        ValueError: the path ends otherwise.
+        OSError: the file cannot be written.
+    """
+    check_suffix(out)
+    pair, time, penalty = solution.pair, solution.horizon, solution.level.problem.penalty
+    density = Density(pair.perturbed, solution.nodal_density(time))
+    cells = EquispacedCells.of(density)
+    values = density.in_all_cells(cells.reference)
+    difference = Density(pair.perturbed, pair.difference(time)).in_all_cells(cells.reference)
+    H = penalty(cells.points.reshape(-1, cells.points.shape[2])).reshape(difference.shape)
+    error = np.exp(0.25 * penalty.gamma * H) * np.abs(difference)
+    fields = {
+        "density": values,
+        "log_density": log10(values),
+        "difference": difference,
+        "weighted_error": error,
+        "log_weighted_error": log10(error),
+    }
+    write_fields(cells, fields, out)
+
+
+def _planes(dimension: int) -> tuple[tuple[int, ...], ...]:
+    """The axes of each pane."""
+    return tuple(combinations(range(dimension), min(dimension, 2)))
+
+
+def _lattice(grid: Array, dimension: int) -> Array:
+    """Points of a product grid, shape (n, ..., n, dimension)."""
+    return np.stack(np.meshgrid(*(grid,) * dimension, indexing="ij"), axis=-1)
