@@ -34,7 +34,7 @@ from fokkerplanck.solution.solve import Solution, tabulate
 from mpi4py import MPI  # isort: skip
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from ornstein_uhlenbeck import OrnsteinUhlenbeck  # the tests' closed forms
+from references.ornstein_uhlenbeck import OrnsteinUhlenbeck  # the tests' closed forms
 
 RESULTS = Path(__file__).parent / "results" / "ornstein_uhlenbeck.jsonl"
 

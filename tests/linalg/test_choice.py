@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from mpi4py import MPI
-from ornstein_uhlenbeck import OrnsteinUhlenbeck
+from references.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.evolution.krylov import KrylovSpace
 from fokkerplanck.fem.quadrature.load import initial_load

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from mpi4py import MPI
-from ornstein_uhlenbeck import OrnsteinUhlenbeck
+from references.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from scipy.stats import chi2, kstest, norm
 
 from fokkerplanck.fem.cells import CellMap

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDES = sorted((Path(__file__).parents[1] / "docs" / "guide").glob("*.py"))
+GUIDES = sorted((Path(__file__).parents[2] / "docs" / "guide").glob("*.py"))
 
 
 def test_there_are_guides():

@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from ornstein_uhlenbeck import OrnsteinUhlenbeck
+from references.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.evolution.dense_output import Evolution
 from fokkerplanck.evolution.krylov import KrylovSpace

@@ -12,7 +12,7 @@ from fokkerplanck.mesh.ball import CubedSphere
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli
 
-MESHES = Path(__file__).parents[1] / "meshes"
+MESHES = Path(__file__).parents[2] / "meshes"
 DISK = Recipe("disk", Annuli(1.0, 2), 5.0, breaks=(1.5, 3.0))
 BALL = Recipe("ball", Annuli(1.0, 1), 2.5, sizes=((0.0, 1.0),), sectors=8, geometry_degree=8)
 INTERVAL = Recipe("interval", Annuli(0.5, 3), 4.5, breaks=(1.3,), points=(0.2, -7.0))

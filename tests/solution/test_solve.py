@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import ufl
 from mpi4py import MPI
-from ornstein_uhlenbeck import OrnsteinUhlenbeck
+from references.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.norms import regional_sums

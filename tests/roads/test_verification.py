@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mpi4py import MPI
-from sinc_reference import SincReference
+from references.sinc_collocation import SincReference
 
 from fokkerplanck.problem.initial import Gaussian
 from fokkerplanck.runtime.progress import Progress

@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 import pytest
+from references.tables import LIMITS, NORM, bound, example
 from rich.console import Console
-from tables import LIMITS, NORM, bound, example
 
-from fokkerplanck.report import draw, draw_pictures, prepare_folder, record, show, write_results
+from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
-from fokkerplanck.study.files import COLUMNS, replacing
+from fokkerplanck.study.files import COLUMNS, prepare_folder, record, replacing, write_results
 from fokkerplanck.study.results import History, Pane, Picture, Row
 
 pytestmark = pytest.mark.serial

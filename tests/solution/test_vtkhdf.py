@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mpi4py import MPI
-from vtkhdf import read
+from references.vtkhdf_reader import read
 
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli
@@ -13,7 +13,7 @@ from fokkerplanck.problem.initial import Polynomial
 from fokkerplanck.solution.solve import solve
 from fokkerplanck.solution.vtkhdf import write_density, write_mesh
 
-MESHES = Path(__file__).parents[1] / "meshes"
+MESHES = Path(__file__).parents[2] / "meshes"
 FAMILIES = {1: "interval", 2: "disk", 3: "ball"}
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
-from sinc_reference import SincReference
+from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
+from references.sinc_collocation import SincReference
 
 from fokkerplanck.difference.discretisation import gauss_space
 from fokkerplanck.difference.pair import evolve_difference

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mpi4py import MPI
-from tables import example
-from vtkhdf import read
+from references.tables import example
+from references.vtkhdf_reader import read
 
 import fokkerplanck
 from fokkerplanck import cli

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, levels, solutions
+from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, levels, solutions
 from scipy.optimize import minimize_scalar
 
 from fokkerplanck.difference.measurement import measure

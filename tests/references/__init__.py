@@ -1,0 +1,1 @@
+"""What tests compare with: closed forms, independent solvers, readers of files."""
