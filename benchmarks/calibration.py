@@ -24,7 +24,7 @@ from rich.table import Table as Grid
 
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study, StudyError
-from fokkerplanck.study.results import Table
+from fokkerplanck.study.results import Results
 from fokkerplanck.verification.driver import run
 
 LINES = ("theta[0]*tanh(x[0])", "tanh(theta[0]*x[0])", "theta[0]*x[0]", "sin(theta[0]*x[0])")
@@ -123,7 +123,7 @@ def compare(seed: int, dimension: int) -> list[Comparison]:
     return found
 
 
-def _measured(tables: dict[str, dict[str, object]]) -> Table:
+def _measured(tables: dict[str, dict[str, object]]) -> Results:
     return run(Study.from_dict(tables), MPI.COMM_SELF, Progress())
 
 

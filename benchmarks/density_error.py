@@ -17,7 +17,7 @@ from rich.console import Console
 from fokkerplanck import Study  # before mpi4py: it limits threads and loads the solver's wheel
 from fokkerplanck.report import record, show
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
-from fokkerplanck.study.results import Table
+from fokkerplanck.study.results import Results
 from fokkerplanck.verification.driver import run
 
 from mpi4py import MPI  # isort: skip
@@ -53,7 +53,7 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def summary(study: Study, table: Table, ranks: int, seconds: dict[str, float]) -> dict[str, Any]:
+def summary(study: Study, table: Results, ranks: int, seconds: dict[str, float]) -> dict[str, Any]:
     """Everything that a later reader needs to compare with."""
     measured = record(study, ranks, seconds)
     curves = {

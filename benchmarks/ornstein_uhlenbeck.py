@@ -117,9 +117,9 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
         propagator.solve(load)
     with stages.stage("krylov"):
         times = (HORIZON / 8, HORIZON)
-        evolution = propagator.evolve(load, times, KRYLOV_TOLERANCE)
+        output = propagator.evolve(load, times, KRYLOV_TOLERANCE)
     with stages.stage("norms"):
-        density = Solution(operator, evolution, HORIZON).density(HORIZON)
+        density = Solution(operator, output, HORIZON).density(HORIZON)
         errors = relative_errors(space, density.at_gauss, exact(space.points, HORIZON))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return {
@@ -131,8 +131,8 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
         "degree": degree,
         "unknowns": space.num_unknowns,
         "solver": propagator.description,
-        "iterations": evolution.size,
-        "krylov_estimate": evolution.change,
+        "iterations": output.size,
+        "krylov_estimate": output.change,
         "seconds": stages.seconds | {"total": sum(stages.seconds.values())},
         "peak_gigabytes_per_rank": comm.allgather(peak),
         "errors": dict(zip((*recipe.annuli.labels, "beyond"), errors, strict=True)),

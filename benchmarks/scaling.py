@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck import Annuli, Gaussian, Recipe  # limits threads, so before the others
-from fokkerplanck.evolution.dense_output import Evolution
-from fokkerplanck.evolution.krylov import Bound, KrylovSpace
+from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.krylov import KrylovSpace, Restart
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import regional_sums
 from fokkerplanck.fem.space import Space
@@ -119,12 +119,12 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     initial = Gaussian((0.0, 0.0, 0.0), START)
     load = stages.run("start", lambda: initial_load(space, initial))
     inner = 0.01 * arguments.tolerance
-    bound = None if arguments.vectors is None else Bound(arguments.vectors, (HORIZON,))
+    bound = None if arguments.vectors is None else Restart(arguments.vectors, (HORIZON,))
     solver = stages.run(
         "preconditioner",
         lambda: linear_solver(operator, SHIFT, arguments.solver, tolerance=inner),
     )
-    evolution = stages.run(
+    output = stages.run(
         "krylov",
         lambda: KrylovSpace(
             lambda u: solver.solve(operator.apply_mass(u)),
@@ -135,7 +135,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
             bound=bound,
         ).evolve((HORIZON,), arguments.tolerance),
     )
-    errors = stages.run("norms", lambda: relative_errors(operator, evolution))
+    errors = stages.run("norms", lambda: relative_errors(operator, output))
     return {
         "mode": arguments.mode,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -147,7 +147,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "tolerance": arguments.tolerance,
         "solver": solver.description,
         "iterations": getattr(solver, "iterations", []),
-        "basis": evolution.size,
+        "basis": output.size,
         "vectors": arguments.vectors,
         "errors": errors,
         "seconds": stages.seconds,
@@ -163,13 +163,13 @@ def tabulated(space: Space) -> GibbsOperator:
     return GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
 
 
-def relative_errors(operator: GibbsOperator, evolution: Evolution) -> dict[str, float]:
+def relative_errors(operator: GibbsOperator, output: DenseOutput) -> dict[str, float]:
     """Error in the norm ``∫ e^{|θ|²/4} |·|`` per region, relative. Collective."""
     space = operator.space
     square = np.sum(space.points**2, axis=2)
     variance = START**2 * np.exp(-4.0 * HORIZON) - 0.5 * np.expm1(-4.0 * HORIZON)
     exact = np.exp(-0.5 * square / variance) / (2.0 * np.pi * variance) ** 1.5
-    density = operator.gibbs * space.evaluate(evolution.coefficients(HORIZON))
+    density = operator.gibbs * space.evaluate(output.coefficients(HORIZON))
     weight = np.exp(0.25 * square)
     error = regional_sums(space, weight * np.abs(density - exact))
     values = regional_sums(space, weight * exact)

@@ -25,7 +25,7 @@ from fokkerplanck.solution.vtkhdf import write_mesh
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.errors import one_line
 from fokkerplanck.study.files import prepare_folder, record, write_results
-from fokkerplanck.study.results import Table
+from fokkerplanck.study.results import Results
 from fokkerplanck.study.study import DEFAULT
 from fokkerplanck.verification.driver import run
 
@@ -110,7 +110,7 @@ def verify(study: str, out: str, settings: tuple[str, ...], explain: bool, field
 
 
 def _report(
-    study: Study, table: Table, folder: Path, seconds: Mapping[str, float], explain: bool
+    study: Study, table: Results, folder: Path, seconds: Mapping[str, float], explain: bool
 ) -> None:
     """Write the files and print the table."""
     write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder)

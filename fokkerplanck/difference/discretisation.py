@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from fokkerplanck.difference.pair import DifferenceEvolution, Functionals, evolve_difference
-from fokkerplanck.difference.recycling import Fresh, Leading, Recycled
-from fokkerplanck.evolution.krylov import Bound
+from fokkerplanck.difference.pair import Functionals, PairOutput, evolve_pair
+from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew, Unperturbed
+from fokkerplanck.evolution.krylov import Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
@@ -18,8 +17,7 @@ from fokkerplanck.linalg.choice import AUTOMATIC, SolverOptions
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.initial import InitialDensity
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Gauss points per direction beyond the degree.
 GAUSS_SURPLUS = 3
@@ -27,7 +25,7 @@ GAUSS_SURPLUS = 3
 #: When densities are looked at, in units of the horizon.
 OUTPUT_TIMES = (0.25, 0.5, 1.0)
 
-#: Shift of the companion, in units of the fine level's.
+#: Shift of the companion, in units of the fine discretisation's.
 COARSER_SHIFT = 1.3
 
 
@@ -45,7 +43,7 @@ class Weight(Protocol):
 
 
 @dataclass(frozen=True)
-class Tables:
+class PotentialTable:
     """The potentials at the Gauss points of one space.
 
     With ``E_N = N(V − V_N)``, and ``E_inf = ℓ`` its limit, the potential of depth N is
@@ -63,9 +61,9 @@ class Tables:
             return self.potential
         return self.potential - self.differences[depth] / depth
 
-    def interpolated(self, matrix: Array) -> "Tables":
+    def interpolated(self, matrix: Array) -> "PotentialTable":
         """The tables at other points of the same cells, by an interpolation matrix (P, q)."""
-        return Tables(
+        return PotentialTable(
             self.potential @ matrix.T,
             {depth: values @ matrix.T for depth, values in self.differences.items()},
             {depth: matrix @ values for depth, values in self.gradients.items()},
@@ -94,18 +92,18 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Level:
+class Discretisation:
     """A Galerkin space with the tables of all potentials on it."""
 
     problem: Problem
     space: Space
-    tables: Tables
+    tables: PotentialTable
     shift: float  #: of the shift-and-invert Krylov space
     tolerance: float  #: of the Krylov error estimate
     solver: SolverOptions = AUTOMATIC
 
     @cached_property
-    def exact(self) -> Propagator:
+    def unperturbed(self) -> Propagator:
         """Propagator of V. Collective at first use."""
         return self._propagator(self.tables.potential)
 
@@ -121,44 +119,44 @@ class Level:
         values = self.problem.penalty(points.reshape(-1, points.shape[-1]))
         return 0.25 * self.problem.penalty.gamma * values.reshape(points.shape[:2])
 
-    def starting_from(self, initial: InitialDensity) -> "Level":
-        """The same level for another initial density."""
+    def starting_from(self, initial: InitialDensity) -> "Discretisation":
+        """The same discretisation for another initial density."""
         return replace(self, problem=replace(self.problem, initial=initial))
 
     @cached_property
-    def bound(self) -> Bound | None:
+    def restart(self) -> Restart | None:
         """Pairs of Krylov vectors held, where memory is short. Collective at first use.
 
         Raises:
             SolverError: there is not enough memory.
         """
         pairs = self.solver.num_pairs(self.space)
-        return None if pairs is None else Bound(pairs, self.problem.output_times)
+        return None if pairs is None else Restart(pairs, self.problem.output_times)
 
     @cached_property
-    def leading(self) -> Leading:
+    def recycling(self) -> Unperturbed:
         """The density p, the same for all depths. Collective at first use."""
-        if self.bound is not None:
-            return Fresh(self.exact, self.load)
-        space = self.exact.krylov_space(self.load, self.problem.horizon)
-        return Recycled(space, self.space.domain.comm)
+        if self.restart is not None:
+            return SolvedAnew(self.unperturbed, self.load)
+        space = self.unperturbed.krylov_space(self.load, self.problem.horizon)
+        return RecycledBasis(space, self.space.domain.comm)
 
-    def solve(self, depth: float) -> DifferenceEvolution:
+    def solve(self, depth: float) -> PairOutput:
         """Solve for p and ``N(p − p^N)``, or for p and q at infinite depth. Collective.
 
         Its functionals are ``∫ θ_i N(p − p^N)`` and ``N(E[V(θ_t)] − E[V_N(θ^N_t)])``.
         """
         limit = math.isinf(depth)
-        perturbed = self.exact if limit else self._propagator(self.tables.perturbed(depth))
-        return evolve_difference(
-            self.exact.operator,
+        perturbed = self.unperturbed if limit else self._propagator(self.tables.perturbed(depth))
+        return evolve_pair(
+            self.unperturbed.operator,
             perturbed,
-            self.leading,
+            self.recycling,
             self.tables.gradients[depth],
             self.problem.times,
             self.tolerance,
             self._functionals(depth, perturbed.operator),
-            self.bound,
+            self.restart,
         )
 
     def _functionals(self, depth: float, perturbed: GibbsOperator) -> Functionals:
@@ -170,10 +168,12 @@ class Level:
         weights = [*np.moveaxis(space.points, 2, 0), perturbed.potential - perturbed.minimum]
         on_difference = np.stack([space.load(perturbed.gibbs * weight) for weight in weights])
         on_density = np.zeros_like(on_difference)
-        on_density[-1] = space.load(self.tables.differences[depth] * self.exact.operator.gibbs)
+        on_density[-1] = space.load(
+            self.tables.differences[depth] * self.unperturbed.operator.gibbs
+        )
         return Functionals(on_density, on_difference)
 
-    def coarser(self) -> "Level":
+    def coarser(self) -> "Discretisation":
         """The companion of lower degree, other shift and looser tolerance.
 
         The two have nothing in common but the mesh, so their distance estimates the error of the
@@ -183,7 +183,7 @@ class Level:
             self.space.domain, self.space.degree - 2, self.space.degree - 2 + GAUSS_SURPLUS
         )
         matrix = self.space.gauss_interpolation(space.rule[0])
-        return Level(
+        return Discretisation(
             self.problem,
             space,
             self.tables.interpolated(matrix),

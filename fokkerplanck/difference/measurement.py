@@ -4,20 +4,18 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.difference.pair_solution import SAFETY, Number, Solution, krylov_error
+from fokkerplanck.difference.pair_solution import SAFETY, Number, PairSolution, krylov_error
 from fokkerplanck.difference.suprema import Functional, supremum
 from fokkerplanck.evolution.dense_output import ROUNDING
 from fokkerplanck.fem.quadrature.norms import FINEST, RegionalNorm, regional_sums, weighted_l1
 from fokkerplanck.problem.numerics import STRIDE
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
-
-#: Accuracy of the integrals over cells where the sign changes, in units of the level's tolerance.
-#: In three dimensions they cost as much as the solution.
-_KINKS = 10.0
+#: Accuracy of the integrals over cells where the sign changes, in units of the tolerance of the
+#: discretisation. In three dimensions they cost as much as the solution.
+_SIGN_CHANGES = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Measurement:
         return {"mass_defect": self.mass_defect, "density_min": self.density_min}
 
 
-def measure(fine: Solution, coarse: Solution) -> Measurement:
+def measure(fine: PairSolution, coarse: PairSolution) -> Measurement:
     """Measure both solutions; their distance is part of the uncertainty of the fine. Collective."""
     smallest = _density_min(fine)
     return Measurement(
@@ -58,23 +56,25 @@ def measure(fine: Solution, coarse: Solution) -> Measurement:
     )
 
 
-def density_numbers(fine: Solution, coarse: Solution, time: float) -> dict[str, Number]:
+def density_numbers(fine: PairSolution, coarse: PairSolution, time: float) -> dict[str, Number]:
     """(C) and (D) at a time: weighted L¹ norms, of the whole under the empty label. Collective."""
-    weights = [np.exp(solution.level.log_bound_weight) for solution in (fine, coarse)]
+    weights = [np.exp(solution.discretisation.log_bound_weight) for solution in (fine, coarse)]
     return _l1_numbers(fine, coarse, time, weights)
 
 
-def _unweighted(fine: Solution, coarse: Solution) -> Number:
+def _unweighted(fine: PairSolution, coarse: PairSolution) -> Number:
     """``‖p − p^N‖_{L¹}`` at the horizon. Collective."""
-    weights = [np.ones_like(solution.level.tables.potential) for solution in (fine, coarse)]
+    weights = [
+        np.ones_like(solution.discretisation.tables.potential) for solution in (fine, coarse)
+    ]
     return _l1_numbers(fine, coarse, fine.horizon, weights)[""]
 
 
 def _l1_numbers(
-    fine: Solution, coarse: Solution, time: float, weights: list[Array]
+    fine: PairSolution, coarse: PairSolution, time: float, weights: list[Array]
 ) -> dict[str, Number]:
     """``∫ w |π_N z|`` per region with w at the Gauss points of both. Collective."""
-    space = fine.level.space
+    space = fine.discretisation.space
     norm, other = (
         _l1_norm(solution, time, weight)
         for solution, weight in zip((fine, coarse), weights, strict=True)
@@ -90,7 +90,7 @@ def _l1_numbers(
         "krylov": krylov,
         "quadrature": _with_total(norm.errors),
         "truncation": boundary * _with_total(regional_sums(space, weights[0])),
-        "risk": fine.level.tables.errors[fine.depth] * values,
+        "risk": fine.discretisation.tables.errors[fine.depth] * values,
         "rounding": _rounding_part(fine, time, weights[0]),
     }
     return {
@@ -104,29 +104,29 @@ def _l1_numbers(
     }
 
 
-def _l1_norm(solution: Solution, time: float, weight: Array) -> RegionalNorm:
+def _l1_norm(solution: PairSolution, time: float, weight: Array) -> RegionalNorm:
     """``∫ w |π_N z|`` per region. Collective."""
     log_weight = np.log(weight) + solution.pair.perturbed.log_gibbs
-    level = solution.level
-    relative = FINEST if solution.dimension < 3 else _KINKS * level.tolerance
-    return weighted_l1(level.space, log_weight, solution.pair.difference(time), relative)
+    discretisation = solution.discretisation
+    relative = FINEST if solution.dimension < 3 else _SIGN_CHANGES * discretisation.tolerance
+    return weighted_l1(discretisation.space, log_weight, solution.pair.difference(time), relative)
 
 
-def _krylov_part(solution: Solution, time: float, weight: Array) -> Array:
+def _krylov_part(solution: PairSolution, time: float, weight: Array) -> Array:
     """The same of the Krylov error, (count + 3,) with the total. Collective.
 
     It needs no kinks resolved.
     """
-    space, pair = solution.level.space, solution.pair
-    steps = [pair.difference(time, pair.evolution.size - k * STRIDE) for k in range(3)]
+    space, pair = solution.discretisation.space, solution.pair
+    steps = [pair.difference(time, pair.output.size - k * STRIDE) for k in range(3)]
     changes = [pair.perturbed.gibbs * space.evaluate(a - b) for a, b in itertools.pairwise(steps)]
     sums = (_with_total(regional_sums(space, weight * np.abs(change))) for change in changes)
     return krylov_error(*sums)
 
 
-def _rounding_part(solution: Solution, time: float, weight: Array) -> Array:
+def _rounding_part(solution: PairSolution, time: float, weight: Array) -> Array:
     """The same of what rounding of the Krylov vectors leaves, (count + 3,) with the total."""
-    space, pair = solution.level.space, solution.pair
+    space, pair = solution.discretisation.space, solution.pair
     error = np.abs(space.evaluate(pair.difference_rounding(time)))
     return _with_total(regional_sums(space, weight * pair.perturbed.gibbs * error))
 
@@ -136,22 +136,22 @@ def _with_total(regions: Array) -> Array:
     return np.concatenate([[regions.sum()], regions])
 
 
-def _distance(value: float, other: float, scale: float, fine: Solution) -> Number:
-    """A property of the density at the horizon with its distance to the companion's."""
+def _distance(value: float, other: float, scale: float, fine: PairSolution) -> Number:
+    """A property of the density at the horizon with its distance to the coarse one's."""
     parts = {"space": SAFETY * abs(value - other), "rounding": ROUNDING * scale}
     return Number(value, fine.horizon, parts)
 
 
-def _mass_defect(solution: Solution) -> Number:
+def _mass_defect(solution: PairSolution) -> Number:
     """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
-    defect = solution.level.space.integrate(solution.density(solution.horizon)) - 1.0
+    defect = solution.discretisation.space.integrate(solution.density(solution.horizon)) - 1.0
     removed = abs(solution.pair.mass(solution.horizon) - 1.0)
     return Number(defect, solution.horizon, {"krylov": removed, "rounding": ROUNDING})
 
 
-def _density_min(solution: Solution) -> float:
+def _density_min(solution: PairSolution) -> float:
     """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
-    space = solution.level.space
+    space = solution.discretisation.space
     nodes = space.element.points
     inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
     log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T

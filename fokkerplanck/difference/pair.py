@@ -12,15 +12,13 @@ The sharp limit q of ``N(p − p^N)`` obeys the same system with ``π_N = π`` a
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from fokkerplanck.difference.recycling import Leading
-from fokkerplanck.evolution.dense_output import Evolution
-from fokkerplanck.evolution.krylov import Bound, KrylovSpace
+from fokkerplanck.difference.recycling import Unperturbed
+from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.krylov import KrylovSpace, Restart
 from fokkerplanck.evolution.propagator import Propagator, largest_basis
 from fokkerplanck.operators.gibbs import GibbsOperator
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -32,33 +30,33 @@ class Functionals:
 
 
 @dataclass(frozen=True)
-class DifferenceEvolution:
+class PairOutput:
     """Dense output of ``u`` and ``z`` in time."""
 
-    exact: GibbsOperator  #: operator of V, relative to which u is the density p
+    unperturbed: GibbsOperator  #: operator of V, relative to which u is the density p
     perturbed: GibbsOperator  #: operator of V_N, relative to which z is the scaled difference
-    leading: Leading  #: what u is represented by
+    recycling: Unperturbed  #: what u is represented by
     krylov: KrylovSpace  #: of the stacked pair (u, scale·z)
-    evolution: Evolution  #: on it
+    output: DenseOutput  #: on it
     scale: float  #: makes both blocks of one size in the Krylov norm
-    is_refined: bool = False  #: whether coordinates that are accurate far out have been asked for
+    uses_balls: bool = False  #: whether coordinates that are accurate far out have been asked for
 
     @property
     def _split(self) -> int:
         """Where the second block begins."""
-        return len(self.leading.start)
+        return len(self.recycling.start)
 
-    def extended(self, steps: int) -> "DifferenceEvolution":
+    def extended(self, steps: int) -> "PairOutput":
         """The same with more basis vectors, as many as `KrylovSpace.can_grow` allows. Collective.
 
         What was before may be used no longer if the basis is bounded.
         """
-        larger = replace(self, evolution=self.krylov.extended(steps))
-        return larger.refined() if self.is_refined else larger
+        larger = replace(self, output=self.krylov.extended(steps))
+        return larger.in_ball_arithmetic() if self.uses_balls else larger
 
-    def refined(self) -> "DifferenceEvolution":
+    def in_ball_arithmetic(self) -> "PairOutput":
         """The same with coordinates on the basis that are accurate far out."""
-        return replace(self, evolution=self.evolution.refined(), is_refined=True)
+        return replace(self, output=self.output.in_ball_arithmetic(), uses_balls=True)
 
     def density(self, time: float) -> Array:
         """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective."""
@@ -66,80 +64,80 @@ class DifferenceEvolution:
 
     def mass(self, time: float) -> float:
         """Mass ``∫ π u`` before that scaling. Collective."""
-        space = self.exact.space
-        return space.integrate(self.exact.gibbs * space.evaluate(self._unscaled(time)))
+        space = self.unperturbed.space
+        return space.integrate(self.unperturbed.gibbs * space.evaluate(self._unscaled(time)))
 
     def difference(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of z, optionally from the first `size` basis vectors only."""
-        return self.evolution.coefficients(time, size)[self._split :] / self.scale
+        return self.output.coefficients(time, size)[self._split :] / self.scale
 
     def difference_rounding(self, time: float) -> Array:
         """Rounding errors of the owned coefficients of z."""
-        return self.evolution.rounding(time)[self._split :] / self.scale
+        return self.output.rounding(time)[self._split :] / self.scale
 
     def _unscaled(self, time: float) -> Array:
-        return self.leading.coefficients(self.evolution.coefficients(time)[: self._split])
+        return self.recycling.coefficients(self.output.coefficients(time)[: self._split])
 
 
-def evolve_difference(
-    exact: GibbsOperator,
+def evolve_pair(
+    unperturbed: GibbsOperator,
     perturbed: Propagator,
-    leading: Leading,
+    recycling: Unperturbed,
     drift: Array,
     times: tuple[float, ...],
     tolerance: float,
     functionals: Functionals | None = None,
-    bound: Bound | None = None,
-) -> DifferenceEvolution:
+    restart: Restart | None = None,
+) -> PairOutput:
     """Solve for p and ``N(p − p^N)`` from the same initial density. Collective.
 
     Args:
-        exact: operator of V.
+        unperturbed: operator of V.
         perturbed: propagator of V_N (for the sharp limit: of V), on the same space.
-        leading: p, with the same shift.
+        recycling: p, with the same shift.
         drift: ``N∇(V − V_N)`` at the Gauss points, shape (C, q, m) (for the limit: ∇ℓ).
         times: where the Krylov error estimate must meet the tolerance.
         tolerance: relative, in the norm of the basis.
         functionals: to be known of the pair; none by default.
-        bound: of the pairs held at a time; none by default.
+        restart: of the pairs held at a time; none by default.
 
     Raises:
         KrylovError: the tolerance cannot be met.
     """
-    shift, comm = perturbed.shift, exact.space.domain.comm
-    weights = leading.weights, perturbed.operator.krylov_weights
-    split = len(leading.start)
-    couple = exact.coupling(drift)
+    shift, comm = perturbed.shift, unperturbed.space.domain.comm
+    weights = recycling.weights, perturbed.operator.krylov_weights
+    split = len(recycling.start)
+    couple = unperturbed.coupling(drift)
 
     def respond(source: Array, block: Array) -> Array:
-        return perturbed.solve(source - couple(leading.coefficients(block)) / shift)
+        return perturbed.solve(source - couple(recycling.coefficients(block)) / shift)
 
-    z = respond(np.zeros(exact.space.num_owned), leading.start)
+    z = respond(np.zeros(unperturbed.space.num_owned), recycling.start)
     sizes = [
-        comm.allreduce(float(d @ v**2)) for d, v in zip(weights, (leading.start, z), strict=True)
+        comm.allreduce(float(d @ v**2)) for d, v in zip(weights, (recycling.start, z), strict=True)
     ]
     scale = float(np.sqrt(sizes[0] / sizes[1])) if sizes[1] > 0 else 1.0
 
     def step(pair: Array) -> Array:
-        block = leading.step(pair[:split])
+        block = recycling.step(pair[:split])
         z = respond(perturbed.operator.apply_mass(pair[split:]) / scale, block)
         return np.concatenate([block, scale * z])
 
     def observe(pair: Array) -> Array:
         if functionals is None:
             return np.empty(0)
-        on_density = functionals.on_density @ leading.coefficients(pair[:split])
+        on_density = functionals.on_density @ recycling.coefficients(pair[:split])
         return on_density + functionals.on_difference @ pair[split:] / scale
 
     krylov = KrylovSpace(
         step,
-        np.concatenate([leading.start, scale * z]),
+        np.concatenate([recycling.start, scale * z]),
         np.concatenate(weights),
         comm,
         shift,
         largest_basis(shift, max(times)),
         observe,
-        bound,
+        restart,
     )
-    evolution = krylov.evolve(times, tolerance)
-    return DifferenceEvolution(exact, perturbed.operator, leading, krylov, evolution, scale)
+    output = krylov.evolve(times, tolerance)
+    return PairOutput(unperturbed, perturbed.operator, recycling, krylov, output, scale)

@@ -8,16 +8,14 @@ matrix, and no depth solves for it again. Where memory does not suffice, pairs h
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.evolution.krylov import KrylovSpace
 from fokkerplanck.evolution.propagator import Propagator
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
 
-
-class Leading(Protocol):
+class Unperturbed(Protocol):
     """Blocks that stand for functions u, ``p = π u``."""
 
     @property
@@ -35,7 +33,7 @@ class Leading(Protocol):
         """Owned coefficients of the function that a block stands for."""
 
 
-class Recycled:
+class RecycledBasis:
     """Coordinates on a Krylov basis of p, which is held and grows as pairs need it.
 
     Args:
@@ -58,7 +56,7 @@ class Recycled:
         return self._space.combination(block)
 
 
-class Fresh:
+class SolvedAnew:
     """Owned coefficients themselves.
 
     Args:

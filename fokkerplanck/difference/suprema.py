@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.difference.pair_solution import SAFETY, Number, Solution, krylov_error
+from fokkerplanck.difference.pair_solution import SAFETY, Number, PairSolution, krylov_error
 from fokkerplanck.evolution.dense_output import ROUNDING, TimeGrid
 from fokkerplanck.problem.numerics import STRIDE
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Times of the grid on which suprema over [0, T] are looked for before they are refined.
 NUM_TIMES = 96
@@ -31,33 +29,33 @@ class Functional:
     time the functional has moved by a small amount from it, which they know with a smaller error.
     """
 
-    solution: Solution
+    solution: PairSolution
     rows: Array  #: its values on the Krylov basis, shape (j, k)
     initial: Array  #: exact value at time zero, shape (j,)
     truncation: float  #: error that the end of the ball makes
 
     @classmethod
-    def mean(cls, solution: Solution) -> "Functional":
+    def mean(cls, solution: PairSolution) -> "Functional":
         """``N E[θ_t − θ^N_t] = ∫ θ π_N z``. Collective."""
-        space = solution.level.space
+        space = solution.discretisation.space
         boundary = solution.boundary_amplitude(solution.difference(solution.horizon))
         return cls(
             solution,
-            solution.pair.evolution.observed[:-1],
+            solution.pair.output.observed[:-1],
             np.zeros(solution.dimension),
             boundary * space.integrate(np.linalg.norm(space.points, axis=2)),
         )
 
     @classmethod
-    def risk(cls, solution: Solution) -> "Functional":
+    def risk(cls, solution: PairSolution) -> "Functional":
         """``N E[V(θ_t) − V_N(θ^N_t)] = ∫ V_N π_N z + ∫ E_N π u``. Collective."""
-        level, pair = solution.level, solution.pair
-        space, gap = level.space, level.tables.differences[solution.depth]
+        discretisation, pair = solution.discretisation, solution.pair
+        space, gap = discretisation.space, discretisation.tables.differences[solution.depth]
         height = pair.perturbed.potential - pair.perturbed.minimum
-        start = space.domain.comm.allreduce(float(level.load @ space.interpolate(gap)))
+        start = space.domain.comm.allreduce(float(discretisation.load @ space.interpolate(gap)))
         return cls(
             solution,
-            pair.evolution.observed[-1:],
+            pair.output.observed[-1:],
             np.array([start]),
             solution.boundary_amplitude(solution.difference(solution.horizon))
             * space.integrate(height)
@@ -67,11 +65,10 @@ class Functional:
 
     def curve(self, grid: TimeGrid) -> "Curve":
         """Values at the times of a grid."""
-        evolution = self.solution.pair.evolution
-        values = evolution.trajectory(grid) @ self.rows.T
+        output = self.solution.pair.output
+        values = output.trajectory(grid) @ self.rows.T
         earlier = [
-            evolution.trajectory(grid, evolution.size - steps * STRIDE) @ self.rows.T
-            for steps in (1, 2)
+            output.trajectory(grid, output.size - steps * STRIDE) @ self.rows.T for steps in (1, 2)
         ]
         pairs = [values - earlier[0], earlier[0] - earlier[1]]
         plain = krylov_error(*(_around(np.linalg.norm(pair, axis=1)) for pair in pairs))
@@ -87,11 +84,15 @@ class Functional:
 
     def size(self, time: float, offset: Array) -> float:
         """Euclidean norm at a time, shifted by an offset."""
-        return float(np.linalg.norm(self.rows @ self.solution.pair.evolution.rough(time) + offset))
+        return float(
+            np.linalg.norm(
+                self.rows @ self.solution.pair.output.coordinates_in_double(time) + offset
+            )
+        )
 
     def rounding(self, time: float) -> float:
         """Rounding error at a time."""
-        coordinates = np.abs(self.solution.pair.evolution.rough(time))
+        coordinates = np.abs(self.solution.pair.output.coordinates_in_double(time))
         return ROUNDING * float(np.linalg.norm(np.abs(self.rows) @ coordinates))
 
 
@@ -124,11 +125,11 @@ def supremum(fine: Functional, coarse: Functional) -> Number:
         "space": share * float(space[worst]),
         "krylov": share * float(curve.errors[worst]),
         "truncation": fine.truncation,
-        "risk": value * fine.solution.level.tables.errors[fine.solution.depth],
+        "risk": value * fine.solution.discretisation.tables.errors[fine.solution.depth],
         "rounding": fine.rounding(time),
     }
-    blur = share * float(curve.errors[worst] + companion.errors[worst])
-    return Number(value, time, parts, blur, (grid.points, sizes, errors))
+    shared_krylov_error = share * float(curve.errors[worst] + companion.errors[worst])
+    return Number(value, time, parts, shared_krylov_error, (grid.points, sizes, errors))
 
 
 def _around(errors: Array) -> Array:

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import expm, schur, solve_sylvester
 
 from fokkerplanck.evolution.matrix_function import resolvent_exponential
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Rounding error of a sum over the Krylov basis, relative to the sum of absolute values.
 ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
@@ -46,7 +44,7 @@ class TimeGrid:
 
 
 @dataclass(frozen=True)
-class Share:
+class Contribution:
     """The part in ``u(t)`` of basis vectors that are held no longer, at one time."""
 
     coefficients: Array  #: owned, shape (num_owned,)
@@ -54,7 +52,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Evolution:
+class DenseOutput:
     """Dense output ``u(t)``, ``t > 0``, on a Krylov space.
 
     Every number is a linear functional of the coefficients, so means and risks come from their
@@ -69,8 +67,9 @@ class Evolution:
     change: float  #: largest relative change over the last steps at the requested times
     shift: float  #: s
     observed: Array  #: functionals of the basis vectors, shape (j, k)
-    shares: Mapping[float, Share] = field(default_factory=dict)  #: of dropped vectors, by time
-    is_precise: bool = False  #: whether small coordinates are accurate, too, not only large ones
+    #: Of dropped vectors, by time
+    contributions: Mapping[float, Contribution] = field(default_factory=dict)
+    uses_balls: bool = False  #: whether small coordinates are accurate, too, not only large ones
     #: Coordinates by time and number of vectors, computed once
     _coordinates: dict[tuple[float, int], Array] = field(
         default_factory=dict, compare=False, repr=False
@@ -91,28 +90,28 @@ class Evolution:
         """The basis vectors that are held, shape (num_owned, k − dropped)."""
         return (self.vectors / self.root).T
 
-    def refined(self) -> "Evolution":
+    def in_ball_arithmetic(self) -> "DenseOutput":
         """The same with small coordinates accurate, unless a Ritz value lies left of zero."""
-        is_precise = bool(np.linalg.eigvals(self.hessenberg).real.min() > 0.0)
-        return replace(self, is_precise=is_precise, _coordinates={})
+        uses_balls = bool(np.linalg.eigvals(self.hessenberg).real.min() > 0.0)
+        return replace(self, uses_balls=uses_balls, _coordinates={})
 
-    def reduced(self, time: float, size: int | None = None) -> Array:
+    def coordinates(self, time: float, size: int | None = None) -> Array:
         """Coordinates of ``u(time)`` on the basis, or on its first `size` vectors; shape (k,)."""
         k = self.size if size is None else size
         if (time, k) not in self._coordinates:
-            self._coordinates[time, k] = self._precise(time, k)
+            self._coordinates[time, k] = self._in_balls(time, k)
         return self._coordinates[time, k]
 
-    def _precise(self, time: float, size: int) -> Array:
-        """Accurate in every coordinate if `is_precise` and no Ritz value of the part forbids it."""
+    def _in_balls(self, time: float, size: int) -> Array:
+        """Accurate in every coordinate if `uses_balls` and no Ritz value of the part forbids it."""
         column = None
-        if self.is_precise:
+        if self.uses_balls:
             column = resolvent_exponential(self.hessenberg[:size, :size], self.shift, time)
         if column is None:
-            return self.rough(time, size)
+            return self.coordinates_in_double(time, size)
         return np.pad(self.start_norm * column, (0, self.size - size))
 
-    def rough(self, time: float, size: int | None = None) -> Array:
+    def coordinates_in_double(self, time: float, size: int | None = None) -> Array:
         """Coordinates that are accurate relative to the largest."""
         return self.trajectory(TimeGrid(time, 1), size)[-1]
 
@@ -152,8 +151,8 @@ class Evolution:
         Raises:
             ValueError: vectors have been dropped, and their share at this time was not kept.
         """
-        held = self.reduced(time, size)[self.num_dropped :] @ self.vectors / self.root
-        return held + self._share(time).coefficients if self.num_dropped else held
+        held = self.coordinates(time, size)[self.num_dropped :] @ self.vectors / self.root
+        return held + self._contribution(time).coefficients if self.num_dropped else held
 
     def rounding(self, time: float) -> Array:
         """Rounding errors of the owned coefficients of ``u(time)``, estimated from its terms.
@@ -165,18 +164,18 @@ class Evolution:
         held = np.zeros(len(self.root))
         for term, vector in zip(terms, self.vectors, strict=True):
             held += term * np.abs(vector) / self.root
-        return held + self._share(time).rounding if self.num_dropped else held
+        return held + self._contribution(time).rounding if self.num_dropped else held
 
     def _terms(self, time: float) -> Array:
         """Rounding errors of what each basis vector adds to ``u(time)``, shape (k,)."""
-        terms = ROUNDING * np.abs(self.reduced(time))
-        return terms if self.is_precise else np.maximum(terms, MATRIX_FUNCTION * np.max(terms))
+        terms = ROUNDING * np.abs(self.coordinates(time))
+        return terms if self.uses_balls else np.maximum(terms, MATRIX_FUNCTION * np.max(terms))
 
-    def _share(self, time: float) -> Share:
-        if time not in self.shares:
-            known = ", ".join(f"{t:g}" for t in self.shares)
+    def _contribution(self, time: float) -> Contribution:
+        if time not in self.contributions:
+            known = ", ".join(f"{t:g}" for t in self.contributions)
             raise ValueError(
                 f"with a bounded Krylov basis the solution is known at the times {known} only, "
                 f"got {time:g}"
             )
-        return self.shares[time]
+        return self.contributions[time]

@@ -17,13 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.evolution.dense_output import Evolution, Share
+from fokkerplanck.evolution.dense_output import Contribution, DenseOutput
 from fokkerplanck.problem.numerics import FEWEST_VECTORS, LAG, STRIDE
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Below this level an estimate that was not halved in so many strides has met rounding.
 PLATEAU, PATIENCE = 1e-7, 3
@@ -34,7 +32,7 @@ class KrylovError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Bound:
+class Restart:
     """How many vectors a basis may hold, and what is to be known of the others.
 
     Raises:
@@ -71,7 +69,7 @@ class KrylovSpace:
         shift: s > 0.
         max_size: largest number of basis vectors, a multiple of the stride.
         observe: linear functionals of owned coefficients, this rank's summands of shape (j,).
-        bound: of the vectors held at a time; none by default.
+        restart: of the vectors held at a time; none by default.
     """
 
     def __init__(
@@ -83,13 +81,13 @@ class KrylovSpace:
         shift: float,
         max_size: int = 120,
         observe: Callable[[Array], Array] = lambda _: np.empty(0),
-        bound: Bound | None = None,
+        restart: Restart | None = None,
     ) -> None:
         """Begin with the start vector alone. Collective."""
         self._resolvent, self._comm, self._shift = resolvent, comm, shift
-        self._observe, self._bound = observe, bound
+        self._observe, self._restart = observe, restart
         self._root = np.sqrt(weights)
-        most = max_size if bound is None else min(max_size, bound.num_vectors)
+        most = max_size if restart is None else min(max_size, restart.num_vectors)
         self._vectors = np.empty((most + 1, start.size))
         self._hessenberg = np.zeros((max_size + 1, max_size))
         self._start_norm = self._norm(self._root * start)
@@ -97,7 +95,7 @@ class KrylovSpace:
         self._size, self._max_size = 0, max_size
         #: Vectors before the held ones, and before the present cycle
         self._num_dropped, self._first = 0, 0
-        self._shares: dict[float, Share] = {}
+        self._contributions: dict[float, Contribution] = {}
         self._observed = np.empty((len(observe(start)), 0))
 
     @property
@@ -105,7 +103,7 @@ class KrylovSpace:
         """Coordinates of the start vector, shape (max_size + 1,)."""
         return self._start_norm * np.eye(1, self._max_size + 1)[0]
 
-    def evolve(self, times: Sequence[float], tolerance: float) -> Evolution:
+    def evolve(self, times: Sequence[float], tolerance: float) -> DenseOutput:
         """Grow the basis until the error estimate at all `times` is met. Collective.
 
         The basis also stops growing where the estimate no longer falls because it is rounding. The
@@ -138,7 +136,7 @@ class KrylovSpace:
         """Whether so many more basis vectors are allowed."""
         return self._size + steps <= self._max_size
 
-    def extended(self, steps: int) -> Evolution:
+    def extended(self, steps: int) -> DenseOutput:
         """The dense output with more basis vectors, as many as `can_grow` allows. Collective.
 
         Its `change` is not known.
@@ -189,24 +187,24 @@ class KrylovSpace:
 
     def _begin(self, j: int) -> None:
         """Drop what vector j + 1 does not need, and restart where a cycle is complete."""
-        if self._bound is None:
+        if self._restart is None:
             return
         if j - self._first == LAG and self._first > self._num_dropped:
-            past = self._evolution(np.nan, self._first).refined()
-            self._shares = {
-                time: Share(past.coefficients(time), past.rounding(time))
-                for time in self._bound.times
+            past = self._evolution(np.nan, self._first).in_ball_arithmetic()
+            self._contributions = {
+                time: Contribution(past.coefficients(time), past.rounding(time))
+                for time in self._restart.times
             }
             kept = self._vectors[self._first - self._num_dropped : j + 1 - self._num_dropped]
             self._vectors[: len(kept)] = kept.copy()
             self._num_dropped = self._first
-        if j - self._first == self._bound.cycle:
+        if j - self._first == self._restart.cycle:
             self._first = j
 
-    def _evolution(self, change: float, size: int | None = None) -> Evolution:
+    def _evolution(self, change: float, size: int | None = None) -> DenseOutput:
         """The dense output on the present basis, or on its first `size` vectors."""
         k = self._size if size is None else size
-        return Evolution(
+        return DenseOutput(
             self._vectors[: k - self._num_dropped],
             self._root,
             self._hessenberg[:k, :k].copy(),
@@ -214,21 +212,21 @@ class KrylovSpace:
             change,
             self._shift,
             self._observed[:, :k],
-            self._shares,
+            self._contributions,
         )
 
     def _change(self, times: Sequence[float]) -> float:
         """Largest relative change of ``u(t)`` over the last steps, in the norm of the basis."""
         if self._size <= STRIDE:
             return np.inf
-        evolution = self._evolution(np.inf)
-        return max(_change(evolution, time) for time in times)
+        output = self._evolution(np.inf)
+        return max(_change(output, time) for time in times)
 
     def _norm(self, vector: Array) -> float:
         return float(np.sqrt(self._comm.allreduce(float(vector @ vector))))
 
 
-def _change(evolution: Evolution, time: float) -> float:
-    now = evolution.rough(time)
-    before = evolution.rough(time, evolution.size - STRIDE)
+def _change(output: DenseOutput, time: float) -> float:
+    now = output.coordinates_in_double(time)
+    before = output.coordinates_in_double(time, output.size - STRIDE)
     return float(np.linalg.norm(now - before) / np.linalg.norm(now))

@@ -15,7 +15,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
+
 Ritz = npt.NDArray[np.complex128]
 Ball = Any  #: of python-flint: ``arb`` on the line or ``acb`` in the plane
 

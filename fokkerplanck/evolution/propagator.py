@@ -4,16 +4,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
-from fokkerplanck.evolution.dense_output import Evolution
-from fokkerplanck.evolution.krylov import Bound, KrylovSpace
+from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.krylov import KrylovSpace, Restart
 from fokkerplanck.linalg.choice import AUTOMATIC, LinearSolver, SolverOptions
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.numerics import STRIDE
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Most Krylov vectors, in units of the square root of shift times horizon.
 _VECTORS = 32.0
@@ -50,13 +46,15 @@ class Propagator:
         """The resolvent ``(1 + L/s)^{-1}`` applied to coefficients. Collective."""
         return self.solve(self.operator.apply_mass(coefficients))
 
-    def krylov_space(self, load: Array, horizon: float, bound: Bound | None = None) -> KrylovSpace:
+    def krylov_space(
+        self, load: Array, horizon: float, restart: Restart | None = None
+    ) -> KrylovSpace:
         """The Krylov space of the density with this load vector, its first vector. Collective.
 
         Args:
             load: ``∫ p_0 φ_i``, owned entries.
             horizon: T > 0; it limits the size.
-            bound: of the vectors held at a time; none by default.
+            restart: of the vectors held at a time; none by default.
         """
         return KrylovSpace(
             self.step,
@@ -65,21 +63,25 @@ class Propagator:
             self.operator.space.domain.comm,
             self.shift,
             largest_basis(self.shift, horizon),
-            bound=bound,
+            restart=restart,
         )
 
     def evolve(
-        self, load: Array, times: tuple[float, ...], tolerance: float, bound: Bound | None = None
-    ) -> Evolution:
+        self,
+        load: Array,
+        times: tuple[float, ...],
+        tolerance: float,
+        restart: Restart | None = None,
+    ) -> DenseOutput:
         """``e^{−tL}`` applied to the density with this load vector. Collective.
 
         Args:
             load: ``∫ p_0 φ_i``, owned entries.
             times: where the Krylov error estimate must meet the tolerance.
             tolerance: relative, in the norm of the basis.
-            bound: of the vectors held at a time; none by default.
+            restart: of the vectors held at a time; none by default.
 
         Raises:
             KrylovError: the tolerance cannot be met.
         """
-        return self.krylov_space(load, max(times), bound).evolve(times, tolerance)
+        return self.krylov_space(load, max(times), restart).evolve(times, tolerance)

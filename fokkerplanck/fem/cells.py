@@ -5,14 +5,11 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.fem.element import TensorElement, along_axes
 from fokkerplanck.fem.point_kernels import evaluate, evaluate_with_slopes
 from fokkerplanck.mesh.recipe import Domain
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,8 @@ from functools import cache, cached_property, reduce
 
 import basix
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 _CELL_TYPES = {
     1: basix.CellType.interval,

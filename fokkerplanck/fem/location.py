@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.mesh.recipe import Domain
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 #: Reference coordinates may leave the unit interval by this much.
 TOLERANCE = 1e-10

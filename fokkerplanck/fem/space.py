@@ -13,8 +13,7 @@ from dolfinx import fem, la
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.element import TensorElement, along_axes
 from fokkerplanck.mesh.recipe import Domain
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 from petsc4py import PETSc
 
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.cholesky import Resolvent
-from fokkerplanck.linalg.conjugate_gradients import IterativeResolvent, SolverError
+from fokkerplanck.linalg.cholesky import CholeskySolver
+from fokkerplanck.linalg.conjugate_gradients import ConjugateGradientSolver, SolverError
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.numerics import FEWEST_VECTORS
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
 Method = Literal["auto", "cholesky", "iterative"]
 
 #: Part of the free memory that factors may take; the Krylov basis needs some, too.
@@ -76,8 +75,8 @@ def linear_solver(
     choice = choose(operator.space, method, memory)
     try:
         if choice.method == "cholesky":
-            return Resolvent(operator, shift)
-        return IterativeResolvent(operator, shift, tolerance)
+            return CholeskySolver(operator, shift)
+        return ConjugateGradientSolver(operator, shift, tolerance)
     except (MemoryError, PETSc.Error) as error:
         raise SolverError(
             f"the {choice.method} solver failed, probably for want of memory ({error}); "

@@ -7,17 +7,14 @@ cells, about a third of the unknowns at degree 8 on hexahedra, goes to the spars
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 from petsc4py import PETSc
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.kernels import backward, forward
+from fokkerplanck.linalg.triangular_kernels import backward, forward
 from fokkerplanck.operators.gibbs import GibbsOperator
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 #: Entries of the element matrices that are computed at once.
 _CHUNK = 4_000_000
@@ -30,7 +27,7 @@ _FEW_ENTRIES = 10_000_000
 _REPLICATED = 600
 
 
-class Resolvent:
+class CholeskySolver:
     """The solution operator of ``M + K/shift``, factored once.
 
     Both sides are scaled by the square roots of the diagonal, which carry the range of π; the

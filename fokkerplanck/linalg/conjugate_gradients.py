@@ -11,20 +11,18 @@ the local size of the solution everywhere.
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.linalg.multigrid import Multigrid
 from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.compiled import dot, weighted_dot
-
-Array = npt.NDArray[np.float64]
 
 
 class SolverError(RuntimeError):
     """A linear system could not be solved with the memory or the iterations allowed."""
 
 
-class IterativeResolvent:
+class ConjugateGradientSolver:
     """The solution operator of ``M + K/shift`` with memory proportional to the unknowns.
 
     Args:

@@ -12,21 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from dolfinx import la
 
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.cholesky import Resolvent
-from fokkerplanck.linalg.prolongation import Transfer
+from fokkerplanck.linalg.cholesky import CholeskySolver
+from fokkerplanck.linalg.prolongation import Prolongation
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.operators.matrix_free import MatrixFree
 from fokkerplanck.operators.sum_kernels import relax
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Gauss points per direction beyond the degree. One is enough for smoothing; the accuracy of the
 #: solution is that of the operator of which residuals are taken.
-_GAUSS_SURPLUS = 1
+_SMOOTHING_SURPLUS = 1
 
 #: Degree of a level, as a part of that of the next finer one.
 _COARSENING = 0.6
@@ -149,14 +147,16 @@ class Multigrid:
         while (degree := int(_COARSENING * degrees[-1])) > 1:
             degrees.append(degree)
         other = operator.space.other
-        spaces = [other(degree, degree + _GAUSS_SURPLUS) for degree in degrees]
+        spaces = [other(degree, degree + _SMOOTHING_SURPLUS) for degree in degrees]
         # both number their unknowns alike
         assert np.array_equal(spaces[0].dofs, operator.space.dofs)
         self.levels = [Level(_on(space, operator), shift) for space in spaces]
-        coarsest = other(1, 1 + _GAUSS_SURPLUS)
+        coarsest = other(1, 1 + _SMOOTHING_SURPLUS)
         self._coarsest = _Coarsest(operator, coarsest, shift)
         operators = [level.operator for level in self.levels] + [_on(coarsest, operator)]
-        self._transfers = [Transfer(coarse, fine) for fine, coarse in itertools.pairwise(operators)]
+        self._transfers = [
+            Prolongation(coarse, fine) for fine, coarse in itertools.pairwise(operators)
+        ]
         # now rather than in the first cycle, so that memory is short here or nowhere
         for level in self.levels:
             level.prepare()
@@ -188,7 +188,7 @@ class _Coarsest:
         """Factor. Collective."""
         table = operator.space.gauss_interpolation(space.rule[0])
         linear = GibbsOperator(space, operator.potential @ table.T, operator.diffusion)
-        self._resolvent = Resolvent(linear, shift)
+        self._resolvent = CholeskySolver(linear, shift)
         # The smallest V over its Gauss points differs, and with it the scale of π.
         self._scale = np.exp((operator.minimum - linear.minimum) / operator.diffusion)
 

@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from dolfinx import la
 
 from fokkerplanck.fem.space import barycentric_weights, lagrange_basis
-from fokkerplanck.operators.matrix_free import MatrixFree, halves
+from fokkerplanck.operators.matrix_free import MatrixFree, even_odd
 from fokkerplanck.operators.sum_kernels import transfer
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Transfer:
+class Prolongation:
     """Polynomial interpolation of u, so that constants stay what they are.
 
     Cells that share a node agree on its value there; it is their mean.
@@ -55,6 +53,6 @@ def _move(source: MatrixFree, target: MatrixFree, matrix: Array, owned: Array) -
     v.array[:] = 0.0
     sizes = (0,) * matrix.shape[1], (0,) * matrix.shape[0]
     axes = (0,) * source.space.domain.dimension
-    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, axes, halves(matrix))
+    transfer(source.dofs, target.dofs, u.array, v.array, *sizes, axes, even_odd(matrix))
     v.scatter_reverse(la.InsertMode.add)
     return v.array[: target.space.num_owned].copy()

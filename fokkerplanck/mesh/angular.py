@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.fft import dct
 
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Cells along an edge of the cube that are tried, in turn. Unknowns grow with their square.
 COUNTS = (2, 3, 4)

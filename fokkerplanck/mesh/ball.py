@@ -10,10 +10,8 @@ from functools import cached_property
 
 import basix
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 
 @dataclass(frozen=True)

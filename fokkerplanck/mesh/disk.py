@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 def ogrid_nodes(

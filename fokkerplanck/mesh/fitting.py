@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.mesh.sizing import Surroundings, choose_recipe, directions
 from fokkerplanck.problem.annuli import Annuli
-from fokkerplanck.problem.gibbs import LARGEST_EXPONENT
+from fokkerplanck.problem.double_range import LARGEST_EXPONENT
 from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
 Potential = Callable[[Array], Array]
 
 #: To which V/D is resolved by the cells around circles.

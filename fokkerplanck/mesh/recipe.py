@@ -26,8 +26,8 @@ from mpi4py import MPI
 from fokkerplanck.mesh.ball import CubedSphere
 from fokkerplanck.mesh.disk import glue, ogrid_nodes
 from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
 Family = Literal["interval", "disk", "ball"]
 
 _CELL_TYPES = {

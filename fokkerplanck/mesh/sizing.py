@@ -12,10 +12,9 @@ from scipy.fft import dct
 from fokkerplanck.mesh.angular import COUNTS, cells_per_edge, directions_on_sphere
 from fokkerplanck.mesh.recipe import Family, Recipe
 from fokkerplanck.problem.annuli import Annuli
-from fokkerplanck.problem.gibbs import LARGEST_EXPONENT, check_range
+from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
 from fokkerplanck.problem.initial import Gaussian, InitialDensity
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Largest change of V/D over a cell in each direction.
 EXPONENT_PER_CELL = 8.0

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 KINDS: Final = ("smooth", "tanh", "hard", "none")
 # Λ∫(1 − S) with S(s) = s⁴(35 − 84s + 70s² − 20s³), lowest power first

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.vector_instructions import LANES
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Cells whose factors are computed together, a multiple of the lanes.
 _CHUNK = 60 * LANES

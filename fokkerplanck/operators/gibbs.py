@@ -12,7 +12,6 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import ufl
 from dolfinx import fem
 from dolfinx.fem import petsc as fem_petsc
@@ -23,10 +22,9 @@ from petsc4py import PETSc
 from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.element_matrices import element_matrices
 from fokkerplanck.operators.matrix_free import MatrixFree
-from fokkerplanck.problem.gibbs import LARGEST_EXPONENT, check_range
+from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.cache import cache_directory
-
-Array = npt.NDArray[np.float64]
 
 #: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
 LARGEST_CHANGE = 20.0

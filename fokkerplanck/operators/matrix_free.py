@@ -13,8 +13,7 @@ from fokkerplanck.fem.space import Space, barycentric_weights, lagrange_basis
 from fokkerplanck.operators.cell_batches import Factors, batches, drift_factors, factors
 from fokkerplanck.operators.sum_kernels import apply_drift, apply_gibbs
 from fokkerplanck.operators.vector_instructions import LANES
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class MatrixFree:
     def _matrices(self) -> tuple[Array, ...]:
         """Halves of the matrices along one axis, as the kernels take them."""
         basis, derivative = self._line[0], collocation(self.space.tensor_rule[1])
-        return halves(basis), halves(basis.T), halves(derivative), halves(derivative.T)
+        return even_odd(basis), even_odd(basis.T), even_odd(derivative), even_odd(derivative.T)
 
     @cached_property
     def dofs(self) -> npt.NDArray[np.int32]:
@@ -162,7 +161,7 @@ class MatrixFree:
         return result.array[: self.space.num_owned].copy()
 
 
-def halves(matrix: Array) -> Array:
+def even_odd(matrix: Array) -> Array:
     """Even, then odd half of a matrix that keeps or swaps parity, flat, as the kernels take it."""
     rows, columns = matrix.shape
     upper = matrix[: (rows + 1) // 2]

@@ -6,10 +6,9 @@ from math import gamma, pi
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy.integrate import quad
 
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 def _sphere_area(dimension: int) -> float:

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fokkerplanck.study.files import replaced
-from fokkerplanck.study.results import Decay, Row, Table
+from fokkerplanck.study.results import Decay, Results, Row
 
 #: Legends stand below the axes, where they hide nothing.
 _BELOW: Final = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
@@ -18,7 +18,7 @@ _BELOW: Final = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
 _LAWS: Final = ((2.0, "--"), (4.0, ":"))
 
 
-def draw(table: Table, title: str, path: Path) -> None:
+def draw(table: Results, title: str, path: Path) -> None:
     """Save the figure as PNG.
 
     The left panel has the scaled values with error bars and, as lines, their limits; the middle one

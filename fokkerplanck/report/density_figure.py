@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from fokkerplanck.study.files import replaced
-from fokkerplanck.study.results import History, Pane, Picture, Table
+from fokkerplanck.study.results import GridFunction, GridFunctions, History, Results
 
 #: Decades that a map of the error shows.
 _DECADES = 12
@@ -20,7 +20,7 @@ _DECADES = 12
 _CONTOURS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
 
-def draw_pictures(table: Table, title: str, path: Path) -> None:
+def draw_pictures(table: Results, title: str, path: Path) -> None:
     """Save as PNG the curves behind the suprema of (A) and (B), the density and its error.
 
     With three parameters the rows have three panes each, and the figure is higher.
@@ -60,7 +60,7 @@ def _draw_histories(axes: Any, histories: Sequence[History]) -> None:
             axes.set_xlabel("$t$   (zero up to its uncertainty)")
 
 
-def _rows(picture: Picture) -> list[list[tuple[str, Pane, bool]]]:
+def _rows(picture: GridFunctions) -> list[list[tuple[str, GridFunction, bool]]]:
     """Title, pane and whether it shows an error, of each pane in each row."""
     limit = math.isinf(picture.depth)
     p = "$p$" if limit else "$p^N$"
@@ -81,7 +81,7 @@ def _rows(picture: Picture) -> list[list[tuple[str, Pane, bool]]]:
     ]
 
 
-def _rest(pane: Pane) -> str:
+def _rest(pane: GridFunction) -> str:
     """The one of three parameters that a pane does not have."""
     return rf"$\theta_{({0, 1, 2} - set(pane.axes)).pop()}$"
 
@@ -90,7 +90,7 @@ def _depth(depth: float) -> str:
     return r"$N\to\infty$" if math.isinf(depth) else f"$N={depth:g}$"
 
 
-def _draw_row(figure: Any, panes: Sequence[tuple[str, Pane, bool]]) -> None:
+def _draw_row(figure: Any, panes: Sequence[tuple[str, GridFunction, bool]]) -> None:
     """Panes side by side, with one scale of colours for all."""
     largest = max(float(np.nanmax(pane.values, initial=0.0)) for _, pane, _ in panes)
     row = np.atleast_1d(figure.subplots(1, len(panes)))
@@ -112,7 +112,7 @@ def _draw_row(figure: Any, panes: Sequence[tuple[str, Pane, bool]]) -> None:
             figure.colorbar(image, ax=axes)
 
 
-def _draw_pane(axes: Any, pane: Pane, error: bool, largest: float) -> Any:
+def _draw_pane(axes: Any, pane: GridFunction, error: bool, largest: float) -> Any:
     """A curve, or a map; the map is returned for its scale of colours."""
     if pane.values.ndim == 1:
         axes.plot(pane.grid, pane.values)

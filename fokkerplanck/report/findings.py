@@ -6,10 +6,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from fokkerplanck.study.results import Decay, Estimate, Table, depth_text
+from fokkerplanck.study.results import Decay, Estimate, Results, depth_text
 
 
-def findings(table: Table) -> Iterator[Grid]:
+def findings(table: Results) -> Iterator[Grid]:
     """Yield a grid for each kind of finding that the table has."""
     if table.statements:
         yield _grid(
@@ -29,11 +29,11 @@ def findings(table: Table) -> Iterator[Grid]:
         )
     if table.decays:
         yield _laws(table.decays)
-    if table.starts:
+    if table.further_radii:
         yield _starts(table)
 
 
-def explanation(table: Table) -> Grid:
+def explanation(table: Results) -> Grid:
     """The parts of every uncertainty, relative to the number."""
     names = list(dict.fromkeys(name for parts in table.parts.values() for name in parts))
     curves = {(row.quantity, row.annulus, row.depth): row for row in table.rows}
@@ -91,22 +91,22 @@ def _laws(decays: Sequence[Decay]) -> Grid:
     )
 
 
-def _starts(table: Table) -> Grid:
+def _starts(table: Results) -> Grid:
     """c* of each bound for each radius of p_0, the largest measured/explicit below."""
     own = {statement.bound: statement for statement in table.statements}
     rows = [
         (
             name,
             with_error(own[name].constant, own[name].uncertainty),
-            *(with_error(*start.constants[name]) for start in table.starts),
+            *(with_error(*start.constants[name]) for start in table.further_radii),
         )
-        for name in table.starts[0].constants
+        for name in table.further_radii[0].constants
     ]
-    norms = (f"{start.norm:.6g}" for start in table.starts)
-    ratios = (f"{max(start.ratios.values()):.2g}" for start in table.starts)
+    norms = (f"{start.norm:.6g}" for start in table.further_radii)
+    ratios = (f"{max(start.ratios.values()):.2g}" for start in table.further_radii)
     return _grid(
         "c*(p0) for other radii R0 of p0",
-        ("bound", "R0 of the study", *(f"R0 = {start.radius:g}" for start in table.starts)),
+        ("bound", "R0 of the study", *(f"R0 = {start.radius:g}" for start in table.further_radii)),
         [*rows, ("‖p0‖₂", "", *norms), ("measured/explicit", "", *ratios)],
     )
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from fokkerplanck.report.findings import explanation, findings
-from fokkerplanck.study.results import DENSITY, INITIAL_NORM, Row, Table, depth_text
+from fokkerplanck.study.results import DENSITY, INITIAL_NORM, Results, Row, depth_text
 
 DECIMALS: Final = 5  #: shown at most
 
 
-def show(table: Table, title: str, console: Console, explain: bool = False) -> None:
+def show(table: Results, title: str, console: Console, explain: bool = False) -> None:
     """Print a table, what follows from it, its checks and its notes.
 
     Args:
@@ -55,7 +55,7 @@ def mantissa(row: Row, exponent: int) -> str:
     return f"{value:.{decimals}f}({digit})"
 
 
-def _grid(table: Table) -> Grid:
+def _grid(table: Results) -> Grid:
     """One row per depth, one column per bound."""
     grid = Grid(box=box.SIMPLE, padding=(0, 1), pad_edge=False)
     grid.add_column("N", justify="right", no_wrap=True)
@@ -85,7 +85,7 @@ def _worst(curve: Mapping[float, Row]) -> str:
     return f"{max(ratios):.0e}" if ratios else ""
 
 
-def _facts(table: Table) -> list[str]:
+def _facts(table: Results) -> list[str]:
     """Lines on ‖p_0‖_2, the horizon, mass and positivity."""
     norm = [row.value for row in table.rows if row.quantity == INITIAL_NORM]
     times = {row.time for row in table.rows if row.quantity == DENSITY}
@@ -100,7 +100,7 @@ def _facts(table: Table) -> list[str]:
     return ["   ".join(text.format(values[0]) for text, values in facts if values), ""]
 
 
-def _verdicts(table: Table) -> list[str]:
+def _verdicts(table: Results) -> list[str]:
     """One line per check."""
     return [
         f"{'holds' if check.holds else 'FAILS'}  {check.name}: {check.detail}"

@@ -8,10 +8,8 @@ import numpy.typing as npt
 
 from fokkerplanck.risk.series import RiskSeries, RiskTable
 from fokkerplanck.risk.sweep import RiskError
-from fokkerplanck.runtime.ranks import Route
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.ranks import Exchange
 
 SAME_POINT = 1e-12  #: distance, relative to the size of θ, below which two points are one
 
@@ -64,14 +62,14 @@ def tabulate_shared(
     Raises:
         RiskError: A state leaves the double range on some rank; every rank raises.
     """
-    route = Route.plan(_owners(theta, comm.size), comm)
-    received = route.send(theta)
+    exchange = Exchange.plan(_owners(theta, comm.size), comm)
+    received = exchange.send(theta)
     first, inverse = distinct(received)
     table = _agreed(lambda: series.tabulate(received[first], depths), comm)
     columns = [table.value[:, None], table.gradient]
     columns += [values[:, None] for values in table.difference.values()]
     columns += list(table.difference_gradient.values())
-    packed = route.send_back(np.concatenate(columns, axis=1)[inverse])
+    packed = exchange.send_back(np.concatenate(columns, axis=1)[inverse])
     return _unpacked(packed, table, theta.shape[1], _largest(table.error, comm))
 
 

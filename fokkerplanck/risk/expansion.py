@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.risk.terms import check_depth
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 LADDER: Final = (8, 12, 16, 24, 32, 48, 64)  #: depths of the first expansion
 ROUNDING: Final = 1e-15  #: relative error of the states of the Neural ODE and its networks

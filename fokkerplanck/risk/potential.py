@@ -11,8 +11,7 @@ import numpy.typing as npt
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
 from fokkerplanck.risk.distribution import distinct, tabulate_shared
 from fokkerplanck.risk.series import RiskSeries, RiskTable
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,11 @@
 """Plain-loop twins of the compiled kernels, to be read and to be compared with."""
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.model.evaluation import evaluate
 from fokkerplanck.risk.codegen.systems import System, first_order, flow
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 
 def resnet_risk(

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk.blocks import Samples, blocked
 from fokkerplanck.risk.codegen.library import kernel
 from fokkerplanck.risk.expansion import LADDER, Plan, extrapolate
+from fokkerplanck.risk.sample_blocks import Samples, blocked
 from fokkerplanck.risk.sweep import (
     as_points,
     check_dimensions,
@@ -22,8 +22,7 @@ from fokkerplanck.risk.sweep import (
     run_shared,
 )
 from fokkerplanck.risk.terms import check_tolerance
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 NUM_LADDERS: Final = 4  #: each further ladder doubles all depths
 CHUNK: Final = 2_048  #: points whose final states are kept at a time

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk.blocks import Samples, blocked
 from fokkerplanck.risk.codegen.library import kernel
+from fokkerplanck.risk.sample_blocks import Samples, blocked
+from fokkerplanck.runtime.arrays import Array
 
-Array = npt.NDArray[np.float64]
-Route = Literal["forward", "reverse"]
+GradientRoute = Literal["forward", "reverse"]
 
 ROUTES: Final = ("forward", "reverse")
 MOST_SENSITIVITIES: Final = 12  #: rows of dx/dθ up to which the forward route is the faster
@@ -33,7 +33,7 @@ class Sweep:
     data: DataMeasure
     kind: Literal["resnet", "ode", "limit"]
     control: float  #: number of layers, or tolerance of the integrator
-    route: Route | None = None  #: gradient route; by default the faster
+    route: GradientRoute | None = None  #: gradient route; by default the faster
     threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class Sweep:
         return value[:, 0], gradient[:, 0]
 
 
-def fastest_route(network: Network) -> Route:
+def fastest_route(network: Network) -> GradientRoute:
     """Return the gradient route that is the faster for the sizes of a network."""
     sensitivities = network.dimension * network.num_parameters
     return "forward" if sensitivities <= MOST_SENSITIVITIES else "reverse"

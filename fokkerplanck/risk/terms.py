@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk.sweep import Route, Sweep
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.risk.sweep import GradientRoute, Sweep
+from fokkerplanck.runtime.arrays import Array
 
 SMALLEST_TOLERANCE: Final = 1e-14
 
@@ -50,7 +49,7 @@ class ResNetRisk(DataTerm):
     network: Network
     data: DataMeasure
     depth: int  #: number N of layers
-    route: Route | None = None  #: gradient route; by default the faster
+    route: GradientRoute | None = None  #: gradient route; by default the faster
     threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:
@@ -76,7 +75,7 @@ class FlowTerm(DataTerm):
     network: Network
     data: DataMeasure
     tolerance: float = 1e-13  #: relative error of the integrator
-    route: Route | None = None  #: gradient route; by default the faster
+    route: GradientRoute | None = None  #: gradient route; by default the faster
     threads: int = 1  #: threads that share the points
 
     def __post_init__(self) -> None:

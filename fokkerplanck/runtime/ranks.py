@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 
 @dataclass(frozen=True, eq=False)
-class Route:
+class Exchange:
     """Which rows go to which rank, and come from which."""
 
     order: Indices  #: this rank's rows sorted by destination
@@ -20,13 +18,13 @@ class Route:
     comm: Any
 
     @classmethod
-    def plan(cls, owners: Indices, comm: Any) -> "Route":
+    def plan(cls, owners: Indices, comm: Any) -> "Exchange":
         """Return the route that sends row ``k`` to rank ``owners[k]``. Collective."""
         sent = np.bincount(owners, minlength=comm.size).tolist()
         return cls(np.argsort(owners, kind="stable"), sent, comm.alltoall(sent), comm)
 
     @classmethod
-    def dealing(cls, count: int, comm: Any) -> "Route":
+    def round_robin(cls, count: int, comm: Any) -> "Exchange":
         """Return the route that deals this many rows to the ranks in turn. Collective.
 
         Ranks begin where the one before has ended, so that all get as many, up to one.

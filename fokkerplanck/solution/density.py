@@ -11,13 +11,11 @@ from mpi4py import MPI
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.location import Location, locate
 from fokkerplanck.fem.point_kernels import evaluate, evaluate_with_slopes
-from fokkerplanck.fem.quadrature.sections import section_rule
+from fokkerplanck.fem.quadrature.section_rules import section_rule
 from fokkerplanck.fem.space import Space, lagrange_basis
 from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.runtime.arrays import Array, Indices
 from fokkerplanck.solution.sampling import draw
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 #: Points that are evaluated at once.
 _CHUNK = 8192

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.mesh.recipe import Domain
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 #: Factor by which a bound exceeds the largest value that was seen.
 _MARGIN = 1.2

@@ -10,8 +10,8 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from fokkerplanck.evolution.dense_output import Evolution
-from fokkerplanck.evolution.krylov import Bound
+from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.krylov import Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
@@ -19,9 +19,9 @@ from fokkerplanck.mesh.fitting import fitting_recipe
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.solution.density import Density
 
-Array = npt.NDArray[np.float64]
 Potential = Callable[[Array], npt.ArrayLike]
 
 #: Gauss points per direction beyond the degree.
@@ -39,13 +39,13 @@ class Solution:
     """The density at all times ``0 < t <= horizon``."""
 
     operator: GibbsOperator
-    evolution: Evolution
+    output: DenseOutput
     horizon: float
 
     @property
     def change(self) -> float:
         """Error estimate of the Krylov space, relative, at ``horizon/8`` and at the horizon."""
-        return self.evolution.change
+        return self.output.change
 
     def density(self, time: float) -> Density:
         """The density at a time, scaled to mass 1 to remove the drift by rounding. Collective.
@@ -59,7 +59,7 @@ class Solution:
         """
         if not 0 < time <= self.horizon:
             raise ValueError(f"time must lie in (0, {self.horizon:g}], got {time!r}")
-        raw = Density(self.operator, self.evolution.coefficients(time))
+        raw = Density(self.operator, self.output.coefficients(time))
         return Density(self.operator, raw.coefficients / raw.mass)
 
 
@@ -107,7 +107,7 @@ def solve(
             f"initial center has {initial.dimension} coordinates; one to three "
             "parameters are possible"
         )
-    bound = None if vectors is None else Bound(vectors, (*times, horizon))
+    restart = None if vectors is None else Restart(vectors, (*times, horizon))
     if domain is None:
         if isinstance(potential, ufl.core.expr.Expr):
             raise ValueError("potential is a UFL expression, so its domain must be given")
@@ -125,8 +125,8 @@ def solve(
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
     operator.check_cells()
     propagator = Propagator(operator, _SHIFT / horizon)
-    evolution = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance, bound)
-    return Solution(operator, evolution, horizon)
+    output = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance, restart)
+    return Solution(operator, output, horizon)
 
 
 def tabulate(potential: Potential | ufl.core.expr.Expr, space: Space) -> Array:

@@ -17,7 +17,6 @@ import basix
 import basix.ufl
 import dolfinx.mesh
 import numpy as np
-import numpy.typing as npt
 from dolfinx import cpp, fem
 from dolfinx.io import vtkhdf
 from mpi4py import MPI
@@ -25,9 +24,8 @@ from petsc4py import PETSc
 
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.mesh.recipe import Domain, Recipe
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.solution.density import Density
-
-Array = npt.NDArray[np.float64]
 
 #: ParaView draws no cells of a higher degree.
 _LARGEST_DEGREE = 10

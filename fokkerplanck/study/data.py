@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure
 from fokkerplanck.model.samples import GENERATORS, read_columns, standardized
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.study.sections import FileData, GeneratedData, InlineData
-
-Array = npt.NDArray[np.float64]
 
 
 def data_measure(section: FileData | GeneratedData | InlineData, folder: Path) -> DataMeasure:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from fokkerplanck.runtime.provenance import commit, versions
-from fokkerplanck.study.results import Row, Table, depth_text
+from fokkerplanck.study.results import Results, Row, depth_text
 from fokkerplanck.study.study import Study
 
 COLUMNS: Final = tuple(field.name for field in fields(Row))
@@ -33,7 +33,7 @@ def prepare_folder(folder: Path) -> None:
         raise ValueError(f"output folder {str(folder)!r} must be writable: {reason}") from error
 
 
-def write_results(table: Table, about: Mapping[str, Any], folder: Path) -> None:
+def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> None:
     """Write ``results.csv`` and ``results.json``, each as a whole or not at all.
 
     Args:
@@ -52,7 +52,7 @@ def write_results(table: Table, about: Mapping[str, Any], folder: Path) -> None:
         "notes": list(table.notes),
         "statements": [_strict(asdict(statement)) for statement in table.statements],
         "decays": [_strict(asdict(decay)) for decay in table.decays],
-        "starts": [_strict(asdict(start)) for start in table.starts],
+        "starts": [_strict(asdict(start)) for start in table.further_radii],
         "uncertainties": [
             {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth), **parts}
             for (quantity, annulus, depth), parts in table.parts.items()

@@ -4,10 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Bounds in the order of the paper: the letter, the quantity, the annuli that it has.
 MEAN, RISK, DENSITY, PLAIN, INITIAL_NORM = "mean", "risk", "density_l1", "l1", "p0_l2"
@@ -46,10 +43,10 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Statement:
+class SharpConstant:
     """What is found about one bound; everything is divided by ‖p_0‖_2."""
 
-    bound: str  #: heading, as in `Table.bounds`
+    bound: str  #: heading, as in `Results.bounds`
     constant: float  #: sharp constant ``c* = lim N·(left side)``
     uncertainty: float  #: of c*
     order: Estimate | None  #: of ``|N·value − c*| ~ N^{−order}``, where it can be seen
@@ -81,7 +78,7 @@ class Decay:
 
 
 @dataclass(frozen=True)
-class Start:
+class FurtherRadius:
     """The sharp constants for another radius of p_0."""
 
     radius: float
@@ -102,7 +99,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Pane:
+class GridFunction:
     """A function of one or two of the parameters on a grid."""
 
     axes: tuple[int, ...]  #: which parameters
@@ -111,28 +108,28 @@ class Pane:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class GridFunctions:
     """The density ``p^N`` (for the limit p) and its error at the horizon."""
 
     depth: float
-    densities: tuple[Pane, ...]  #: the density; of three parameters its marginals onto two
+    densities: tuple[GridFunction, ...]  #: the density; of three parameters its marginals onto two
     #: ``N e^{γH/4} |p − p^N|``, NaN beyond the last annulus; of three parameters on the planes on
     #: which the third one is zero
-    errors: tuple[Pane, ...]
+    errors: tuple[GridFunction, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class Results:
     """Everything that was measured, in rows, and what follows from it."""
 
     rows: tuple[Row, ...]
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
-    statements: tuple[Statement, ...] = ()
+    statements: tuple[SharpConstant, ...] = ()
     decays: tuple[Decay, ...] = ()
-    starts: tuple[Start, ...] = ()
+    further_radii: tuple[FurtherRadius, ...] = ()
     histories: tuple[History, ...] = ()
-    picture: Picture | None = None
+    picture: GridFunctions | None = None
     #: Parts of each uncertainty of N·(left side), by quantity, annulus and depth
     parts: Mapping[tuple[str, str, float], Mapping[str, float]] = field(default_factory=dict)
 

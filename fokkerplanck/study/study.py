@@ -23,7 +23,7 @@ from fokkerplanck.study.errors import StudyError, blame
 from fokkerplanck.study.sections import Settings
 from fokkerplanck.study.toml import check_names, overridden
 
-SHIPPED: Final = Path(__file__).parents[1] / "studies"
+SHIPPED: Final = Path(__file__).with_name("shipped")
 DEFAULT: Final = "geyser"
 
 

@@ -2,9 +2,9 @@
 
 import math
 
-from fokkerplanck.difference.discretisation import COARSER_SHIFT, Level
+from fokkerplanck.difference.discretisation import COARSER_SHIFT, Discretisation
 from fokkerplanck.difference.measurement import Measurement, measure
-from fokkerplanck.difference.pair_solution import Number, Solution
+from fokkerplanck.difference.pair_solution import Number, PairSolution
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.verification.convergence import NEGLIGIBLE
 
@@ -16,7 +16,7 @@ _PATIENCE = 3
 
 #: Numbers too small to need the accuracy are told to this one if it takes Krylov vectors alone, and
 #: down to this size.
-_FAINT_ACCURACY, FAINTEST = 1e-3, 1e-220
+_NEGLIGIBLE_ACCURACY, SMALLEST = 1e-3, 1e-220
 
 #: For them bases grow to this part of shift times horizon, then by this part of themselves, and up
 #: to this size, where exponentials take many seconds.
@@ -24,40 +24,45 @@ _LEAST, _LARGER, _LARGEST = 0.7, 0.2, 700
 
 
 def measured(
-    levels: tuple[Level, Level], depth: float, tolerance: float, progress: Progress
-) -> tuple[Measurement, tuple[Solution, Solution]]:
+    discretisations: tuple[Discretisation, Discretisation],
+    depth: float,
+    tolerance: float,
+    progress: Progress,
+) -> tuple[Measurement, tuple[PairSolution, PairSolution]]:
     """Measure one depth, with larger Krylov spaces as long as they help. Collective.
 
     Args:
-        levels: the fine one and its companion.
+        discretisations: the fine one and its coarse companion.
         depth: N, or infinity for the sharp limit.
         tolerance: relative uncertainty asked for.
         progress: what to tell of the stages.
 
     Returns:
-        The measurement, and the solutions on both levels that it was made from.
+        The measurement, and the solutions on both discretisations that it was made from.
     """
     with progress.stage("solve"):
-        fine, coarse = (Solution.compute(level, depth) for level in levels)
+        fine, coarse = (
+            PairSolution.compute(discretisation, depth) for discretisation in discretisations
+        )
     sums = [math.inf] * _PATIENCE
     while True:
         with progress.stage("measure"):
             measurement = measure(fine, coarse)
-        numbers = list(unmet(measurement, tolerance).values())
-        faint = _faint(measurement) if fine.dimension == 1 else []
-        if not fine.is_refined and (faint or _limited(numbers, "rounding")):
-            fine, coarse = fine.refined(), coarse.refined()
+        numbers = list(inaccurate(measurement, tolerance).values())
+        negligible = _negligible(measurement) if fine.dimension == 1 else []
+        if not fine.uses_balls and (negligible or _dominated_by(numbers, "rounding")):
+            fine, coarse = fine.in_ball_arithmetic(), coarse.in_ball_arithmetic()
             continue
-        excess = [number.uncertainty for number in _limited(numbers, "krylov")]
+        excess = [number.uncertainty for number in _dominated_by(numbers, "krylov")]
         # Rounding ends the convergence, which is geometric before, but not steady.
         if excess and sum(excess) <= 0.5 * sums[-_PATIENCE]:
             sums.append(sum(excess))
             steps = _MORE_VECTORS
         else:
-            steps = _steps_to_faint(fine, faint)
+            steps = _steps_for_negligible(fine, negligible)
         if not steps:
             return measurement, (fine, coarse)
-        # The companion's shift is larger, so that it needs more of them.
+        # the coarse one's shift is larger, so that it needs more of them.
         more = _MORE_VECTORS * math.ceil(steps * COARSER_SHIFT / _MORE_VECTORS)
         if not (fine.can_grow(steps) and coarse.can_grow(more)):
             return measurement, (fine, coarse)
@@ -65,37 +70,37 @@ def measured(
             fine, coarse = fine.extended(steps), coarse.extended(more)
 
 
-def _steps_to_faint(solution: Solution, faint: list[Number]) -> int:
+def _steps_for_negligible(solution: PairSolution, negligible: list[Number]) -> int:
     """Krylov vectors to add for numbers far out, or 0.
 
     They need about as many as shift times horizon, the steps in which resolvents come to the
     horizon; before, the last change of a number far out tells nothing of its error.
     """
-    size, steps = solution.pair.evolution.size, solution.level.shift * solution.horizon
-    helps = (faint and size < steps) or _limited(faint, "krylov")
+    size, steps = solution.pair.output.size, solution.discretisation.shift * solution.horizon
+    helps = (negligible and size < steps) or _dominated_by(negligible, "krylov")
     if size >= _LARGEST or not helps:
         return 0
     wanted = max(_LEAST * steps, (1.0 + _LARGER) * size)
     return _MORE_VECTORS * math.ceil((min(wanted, _LARGEST) - size) / _MORE_VECTORS)
 
 
-def _limited(numbers: list[Number], part: str) -> list[Number]:
+def _dominated_by(numbers: list[Number], part: str) -> list[Number]:
     """Those whose uncertainty is made of one part above all."""
-    return [number for number in numbers if number.limit == part]
+    return [number for number in numbers if number.dominant == part]
 
 
-def _faint(measurement: Measurement) -> list[Number]:
+def _negligible(measurement: Measurement) -> list[Number]:
     """Numbers of (D) that need no accuracy but are not known, and those not known at all."""
     return [
         number
         for number in measurement.density_l1.values()
-        if number.value > FAINTEST
+        if number.value > SMALLEST
         and number.uncertainty
-        > (_FAINT_ACCURACY if number.value <= NEGLIGIBLE else 1.0) * number.value
+        > (_NEGLIGIBLE_ACCURACY if number.value <= NEGLIGIBLE else 1.0) * number.value
     ]
 
 
-def unmet(measurement: Measurement, tolerance: float) -> dict[tuple[str, str], Number]:
+def inaccurate(measurement: Measurement, tolerance: float) -> dict[tuple[str, str], Number]:
     """Numbers that are less accurate than asked, by quantity and annulus.
 
     (C) and (D) are to be accurate relative to themselves, (A) and (B) relative to (C).

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.difference.discretisation import Problem
 from fokkerplanck.difference.pair_solution import Number
 from fokkerplanck.mesh.sizing import MANY_DIRECTIONS, directions
 from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.study.results import Decay, Fit
 from fokkerplanck.verification.convergence import fitted_line
-
-Array = npt.NDArray[np.float64]
 
 #: An annulus counts as resolved if its value is known to this part.
 RESOLVED = 0.5

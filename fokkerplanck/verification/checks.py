@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from fokkerplanck.study.results import Check, Row, Start, Table
+from fokkerplanck.study.results import Check, FurtherRadius, Results, Row
 from fokkerplanck.verification.convergence import NEGLIGIBLE, fitted_rate
 from fokkerplanck.verification.explicit_constants import ExplicitConstants
 
@@ -23,7 +23,7 @@ def check_bounds(
         constants: explicit constants by depth.
         tolerance: relative uncertainty asked for in (C) and (D).
     """
-    table = Table(tuple(rows))
+    table = Results(tuple(rows))
     return (
         *_explicit_checks(table, constants),
         *_rate_checks(table),
@@ -31,7 +31,7 @@ def check_bounds(
     )
 
 
-def check_start(start: Start) -> Check:
+def check_further_radius(start: FurtherRadius) -> Check:
     """Whether the bounds in ‖p_0‖_2 hold for another initial radius."""
     largest = max(start.ratios, key=lambda heading: start.ratios[heading])
     return Check(
@@ -41,7 +41,7 @@ def check_start(start: Start) -> Check:
     )
 
 
-def accuracy_check(table: Table, tolerance: float) -> Check:
+def accuracy_check(table: Results, tolerance: float) -> Check:
     """Whether every number of (C) and (D) that is not negligible is as accurate as asked."""
     rows = [r for r in table.rows if r.quantity == "density_l1" and r.value > NEGLIGIBLE]
     worst = max(rows, key=lambda row: row.uncertainty / row.value)
@@ -54,7 +54,7 @@ def accuracy_check(table: Table, tolerance: float) -> Check:
     )
 
 
-def _explicit_checks(table: Table, constants: Mapping[float, ExplicitConstants]) -> list[Check]:
+def _explicit_checks(table: Results, constants: Mapping[float, ExplicitConstants]) -> list[Check]:
     """Compare the measured numbers with their explicit constants at every depth."""
     checks = []
     for heading, quantity in EXPLICIT.items():
@@ -72,7 +72,7 @@ def _explicit_checks(table: Table, constants: Mapping[float, ExplicitConstants])
     return checks
 
 
-def _rate_checks(table: Table) -> list[Check]:
+def _rate_checks(table: Results) -> list[Check]:
     """Whether N·value tends to the sharp constant, with the order that is seen."""
     checks = []
     for heading, rows in table.bounds():

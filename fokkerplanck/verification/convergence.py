@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.study.results import Estimate, Row
-
-Array = npt.NDArray[np.float64]
 
 #: Numbers below this need not meet the accuracy.
 NEGLIGIBLE = 1e-30
@@ -65,8 +63,8 @@ def second_coefficient(rows: Mapping[float, Row]) -> Estimate | None:
             weights = _weights_at_zero(1.0 / nodes[first:last])
             value = float(weights @ values[first:last])
             fewer = _weights_at_zero(1.0 / nodes[first + 1 : last]) @ values[first + 1 : last]
-            blur = float(np.abs(weights) @ errors[first:last])
-            found.append(Estimate(value, abs(value - float(fewer)) + blur))
+            shared_krylov_error = float(np.abs(weights) @ errors[first:last])
+            found.append(Estimate(value, abs(value - float(fewer)) + shared_krylov_error))
     return min(found, key=lambda estimate: estimate.error, default=None)
 
 

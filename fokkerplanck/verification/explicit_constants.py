@@ -5,14 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 from scipy.special import gammaincc
 
-from fokkerplanck.difference.discretisation import Level
+from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.mesh.sizing import MANY_DIRECTIONS, directions
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
 
 #: Suprema are maxima over the Gauss points, enlarged by this factor.
 MARGIN = 1.02
@@ -40,27 +38,33 @@ class ExplicitConstants:
     path: float
 
 
-def explicit_constants(level: Level, depth: float) -> ExplicitConstants:
+def explicit_constants(discretisation: Discretisation, depth: float) -> ExplicitConstants:
     """Evaluate the constants for one depth. Collective.
 
     The sharp limit obeys the same bounds with ``1/N = 0`` in the exponent.
     """
-    problem, tables = level.problem, level.tables
+    problem, tables = discretisation.problem, discretisation.tables
     D = problem.diffusion
-    inside = problem.initial(level.space.points.reshape(-1, problem.initial.dimension)) > 0.0
-    C_0 = MARGIN * _largest(level, np.abs(tables.differences[depth]))
-    C_1 = MARGIN * _largest(level, np.linalg.norm(tables.gradients[depth], axis=2))
+    inside = (
+        problem.initial(discretisation.space.points.reshape(-1, problem.initial.dimension)) > 0.0
+    )
+    C_0 = MARGIN * _largest(discretisation, np.abs(tables.differences[depth]))
+    C_1 = MARGIN * _largest(discretisation, np.linalg.norm(tables.gradients[depth], axis=2))
     height = MARGIN * _largest(
-        level, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
+        discretisation, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
     )
     growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
-    weight = math.sqrt(_penalty_integral(level, 1.0 / D - 0.5))
+    weight = math.sqrt(_penalty_integral(discretisation, 1.0 / D - 0.5))
     entropy = C_1 * math.sqrt(problem.horizon / (2.0 * D))
     density = entropy * math.exp(growth) * weight
-    lipschitz = MARGIN * _largest(level, _hessian_norms(level, tables.perturbed(depth)))
-    decay = np.exp(-level.log_bound_weight)
-    far = MARGIN * _largest(level, np.linalg.norm(level.space.points, axis=2) * decay)
-    high = MARGIN * _largest(level, np.abs(tables.potential) * decay)
+    lipschitz = MARGIN * _largest(
+        discretisation, _hessian_norms(discretisation, tables.perturbed(depth))
+    )
+    decay = np.exp(-discretisation.log_bound_weight)
+    far = MARGIN * _largest(
+        discretisation, np.linalg.norm(discretisation.space.points, axis=2) * decay
+    )
+    high = MARGIN * _largest(discretisation, np.abs(tables.potential) * decay)
     return ExplicitConstants(
         density_l1=density,
         mean=far * density,
@@ -76,31 +80,32 @@ def _grown(rate: float, horizon: float) -> float:
         return float(np.expm1(rate * horizon)) / rate if rate > 0.0 else horizon
 
 
-def _hessian_norms(level: Level, potential: Array) -> Array:
+def _hessian_norms(discretisation: Discretisation, potential: Array) -> Array:
     """Spectral norm of the second derivatives at the Gauss points, shape (C, q)."""
-    gradient = level.space.gradient(potential)
+    gradient = discretisation.space.gradient(potential)
     hessian = np.stack(
-        [level.space.gradient(component) for component in np.moveaxis(gradient, 2, 0)], axis=-1
+        [discretisation.space.gradient(component) for component in np.moveaxis(gradient, 2, 0)],
+        axis=-1,
     )
     return np.linalg.norm(hessian, ord=2, axis=(2, 3))
 
 
-def _largest(level: Level, values: Array) -> float:
+def _largest(discretisation: Discretisation, values: Array) -> float:
     """Maximum over the Gauss points of all ranks. Collective."""
     local = float(np.max(values, initial=0.0))
-    return float(level.space.domain.comm.allreduce(local, op=MPI.MAX))
+    return float(discretisation.space.domain.comm.allreduce(local, op=MPI.MAX))
 
 
-def _penalty_integral(level: Level, rate: float) -> float:
+def _penalty_integral(discretisation: Discretisation, rate: float) -> float:
     """Upper bound of ``∫ e^{−rate·γH}`` over ``R^m``. Collective.
 
     Over the ball it is integrated; outside, H is convex, so along each ray it lies above the
     straight line through its values at the centre and at the sphere.
     """
-    penalty, space = level.problem.penalty, level.space
+    penalty, space = discretisation.problem.penalty, discretisation.space
     m, radius = space.domain.dimension, space.domain.recipe.radius
     scale = rate * penalty.gamma
-    inner = space.integrate(np.exp(-4.0 * rate * level.log_bound_weight))
+    inner = space.integrate(np.exp(-4.0 * rate * discretisation.log_bound_weight))
     center = float(penalty(np.zeros((1, m)))[0])
     rim = _smallest_on_sphere(penalty, m, radius)
     slope = scale * (rim - center) / radius

@@ -4,14 +4,12 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.solution.density import Density
 from fokkerplanck.solution.vtkhdf import EquispacedCells, check_suffix, log10, write_fields
-from fokkerplanck.study.results import Pane, Picture
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.study.results import GridFunction, GridFunctions
 
 #: Points along an axis, by dimension: of the density, or its marginals, and of the weighted error.
 _DENSITY_PIXELS = {1: 801, 2: 161, 3: 33}
@@ -21,17 +19,17 @@ _ERROR_PIXELS = {1: 1601, 2: 241, 3: 81}
 _DEVIATIONS = 6.0
 
 
-def picture(solution: Solution) -> Picture:
+def picture(solution: PairSolution) -> GridFunctions:
     """The density and the weighted density error at the horizon. Collective.
 
     Of three parameters the density is integrated over each one in turn, and the error is that on
     the three planes through the origin.
     """
     pair, time = solution.pair, solution.horizon
-    radius = solution.level.space.domain.annuli.radius
+    radius = solution.discretisation.space.domain.annuli.radius
     density = Density(pair.perturbed, solution.nodal_density(time))
     difference = Density(pair.perturbed, pair.difference(time))
-    penalty = solution.level.problem.penalty
+    penalty = solution.discretisation.problem.penalty
 
     def error(points: Array) -> Array:
         return np.exp(0.25 * penalty.gamma * penalty(points)) * np.abs(difference(points))
@@ -44,11 +42,11 @@ def picture(solution: Solution) -> Picture:
         points[..., list(axes)] = _lattice(grid, len(axes))
         inside = np.linalg.norm(points, axis=-1) <= radius
         values[inside] = error(points[inside])
-        errors.append(Pane(axes, grid, values))
-    return Picture(solution.depth, density_panes(density, radius), tuple(errors))
+        errors.append(GridFunction(axes, grid, values))
+    return GridFunctions(solution.depth, density_panes(density, radius), tuple(errors))
 
 
-def density_panes(density: Density, radius: float) -> tuple[Pane, ...]:
+def density_panes(density: Density, radius: float) -> tuple[GridFunction, ...]:
     """The density, or its marginals onto two axes, where most of the mass is. Collective.
 
     Beyond the radius, and of three parameters beyond the deviations shown, it counts as 0.
@@ -65,15 +63,15 @@ def density_panes(density: Density, radius: float) -> tuple[Pane, ...]:
     values = np.zeros(inside.shape)
     values[inside] = density(points[inside])
     if m < 3:
-        return (Pane(tuple(range(m)), grid, values),)
+        return (GridFunction(tuple(range(m)), grid, values),)
     step = grid[1] - grid[0]
     return tuple(
-        Pane(axes, grid, step * values.sum(axis=({0, 1, 2} - set(axes)).pop()))
+        GridFunction(axes, grid, step * values.sum(axis=({0, 1, 2} - set(axes)).pop()))
         for axes in _planes(m)
     )
 
 
-def write_solution(solution: Solution, out: Path) -> None:
+def write_solution(solution: PairSolution, out: Path) -> None:
     """Write the densities of a study at the horizon, with the region of each cell. Collective.
 
     Args:
@@ -87,7 +85,7 @@ def write_solution(solution: Solution, out: Path) -> None:
         OSError: the file cannot be written.
     """
     check_suffix(out)
-    pair, time, penalty = solution.pair, solution.horizon, solution.level.problem.penalty
+    pair, time, penalty = solution.pair, solution.horizon, solution.discretisation.problem.penalty
     density = Density(pair.perturbed, solution.nodal_density(time))
     cells = EquispacedCells.of(density)
     values = density.in_all_cells(cells.reference)

@@ -5,31 +5,34 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
-from fokkerplanck.difference.discretisation import Level, Problem, Tables, gauss_space
+from fokkerplanck.difference.discretisation import (
+    Discretisation,
+    PotentialTable,
+    Problem,
+    gauss_space,
+)
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import SolverOptions
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.mesh.sizing import Surroundings, choose_recipe, outer_radius
 from fokkerplanck.risk import RiskError
 from fokkerplanck.risk.potential import NetworkPotential
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.errors import blame
-
-Array = npt.NDArray[np.float64]
 
 #: Resolutions in turn: degree of the elements and refinement of the mesh.
 RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
 
 #: Accuracies from which on the first, the second and the third of them would be in vain.
-_RUNG_BOUNDS = (3e-5, 3e-7, 3e-8)
+_FIRST_STEP_BOUNDS = (3e-5, 3e-7, 3e-8)
 
 #: The same for the ball.
 BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0))
-_BALL_RUNG_BOUNDS = (5e-3, 2e-3)
+_BALL_FIRST_STEP_BOUNDS = (5e-3, 2e-3)
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 200_000
@@ -51,7 +54,7 @@ WIDENING, WIDEST = 1.15, 4.0
 #: its largest one, with which the numbers of ranks agree to 1e-8.
 _ITERATION_SHARE, FINEST_ITERATION, _COARSEST_ITERATION = 0.1, 1e-12, 3e-6
 
-#: Linear solvers that a depth holds: of V and V_N, on the fine level and its companion.
+#: Linear solvers that a depth holds: of V and V_N, on the fine and the coarse discretisation.
 _SOLVERS = 4
 
 _GIGABYTE = 1e9
@@ -61,11 +64,11 @@ _GIGABYTE = 1e9
 SHIFT, FAR_SHIFT = 40.0, 1.8
 
 
-class Ladder:
-    """Pairs of a fine level and its coarser companion, each better than the last."""
+class Refinement:
+    """Pairs of a fine discretisation and its coarser companion, each better than the last."""
 
     def __init__(self, study: Study, comm: MPI.Comm, progress: Progress) -> None:
-        """Stand before the first rung. Collective."""
+        """Begin before the first step. Collective."""
         self._study, self._comm, self._progress = study, comm, progress
         self._risk_tolerance = max(_RISK_SHARE * study.tolerance, FINEST_RISK)
         self._problem = Problem(study.penalty, study.initial, study.diffusion, study.horizon)
@@ -76,10 +79,12 @@ class Ladder:
             study.penalty, study.penalty.gamma, self._around, study.tolerance
         )
         ball = study.network.num_parameters == 3
-        rungs = BALL_RESOLUTIONS if ball else RESOLUTIONS
-        first = _first_rung(study.tolerance, _BALL_RUNG_BOUNDS if ball else _RUNG_BOUNDS)
-        self._rungs = list(rungs[min(first, len(rungs) - 1) :])
-        self._lowest = self._rungs[0][0] - 2
+        steps = BALL_RESOLUTIONS if ball else RESOLUTIONS
+        first = _first_step(
+            study.tolerance, _BALL_FIRST_STEP_BOUNDS if ball else _FIRST_STEP_BOUNDS
+        )
+        self._steps = list(steps[min(first, len(steps) - 1) :])
+        self._lowest = self._steps[0][0] - 2
         self._domains: dict[tuple[float, float], Domain] = {}
         section = study.settings.solver
         self._solver = SolverOptions(
@@ -91,7 +96,7 @@ class Ladder:
             section.vectors,
         )
 
-    def begin(self, depths: Sequence[float]) -> tuple[Level, Level]:
+    def begin(self, depths: Sequence[float]) -> tuple[Discretisation, Discretisation]:
         """The first pair, for these depths. Collective.
 
         Raises:
@@ -99,7 +104,9 @@ class Ladder:
         """
         return self._pair(self._space(), depths)
 
-    def climb(self, depths: Sequence[float], limits: Set[str]) -> tuple[Level, Level] | None:
+    def refine(
+        self, depths: Sequence[float], limits: Set[str]
+    ) -> tuple[Discretisation, Discretisation] | None:
         """The next pair, for these depths, or None at the top. Collective.
 
         Args:
@@ -111,36 +118,36 @@ class Ladder:
             StudyError: as `begin`.
         """
         wider = "truncation" in limits and self._radius < WIDEST * self._around.annuli.radius
-        finer = not limits.isdisjoint({"space", "quadrature"}) and len(self._rungs) > 1
+        finer = not limits.isdisjoint({"space", "quadrature"}) and len(self._steps) > 1
         sharper = "risk" in limits and self._risk_tolerance > FINEST_RISK
         if not (wider or finer or sharper):
             return None
         if wider:
             self._radius *= WIDENING
         if finer:
-            del self._rungs[0]
+            del self._steps[0]
         if sharper:
             self._risk_tolerance = max(1e-2 * self._risk_tolerance, FINEST_RISK)
         space = self._space()
         return None if space.num_unknowns > MAX_UNKNOWNS else self._pair(space, depths)
 
     def _space(self) -> Space:
-        degree, refinement = self._rungs[0]
+        degree, refinement = self._steps[0]
         with self._progress.stage("mesh"), blame("annuli"):
             return gauss_space(self._domain(self._radius, refinement), degree)
 
-    def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Level, Level]:
+    def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Discretisation, Discretisation]:
         with self._progress.stage("risk"), blame("annuli"):
             self._announce(space)
-            fine = self._level(space, depths)
+            fine = self._discretisation(space, depths)
             coarse = fine.coarser()
             if space.domain.dimension == 3:
                 # Cells of the ball are large: what a rough potential does between the Gauss points
-                # is seen only by points of the companion's own.
+                # is seen only by points of the coarse one's own.
                 coarse = replace(coarse, tables=self._tables(coarse.space, depths))
             # Both check the potential's range, here where the study can be blamed.
-            for level in (fine, coarse):
-                level.exact.operator.check_cells()
+            for discretisation in (fine, coarse):
+                discretisation.unperturbed.operator.check_cells()
         return fine, coarse
 
     def _announce(self, space: Space) -> None:
@@ -180,19 +187,19 @@ class Ladder:
         table = self._potential.tabulate(points, depths, self._comm)
         return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
 
-    def _level(self, space: Space, depths: Sequence[float]) -> Level:
+    def _discretisation(self, space: Space, depths: Sequence[float]) -> Discretisation:
         shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
         tolerance = 0.01 * self._study.tolerance
         tables = self._tables(space, depths)
-        return Level(self._problem, space, tables, shift, tolerance, self._solver)
+        return Discretisation(self._problem, space, tables, shift, tolerance, self._solver)
 
-    def _tables(self, space: Space, depths: Sequence[float]) -> Tables:
+    def _tables(self, space: Space, depths: Sequence[float]) -> PotentialTable:
         """Tabulate all potentials at the Gauss points."""
         points = space.points
         cells, count, m = points.shape
         with _refusing_blow_up():
             table = self._potential.tabulate(points.reshape(-1, m), depths, self._comm)
-        return Tables(
+        return PotentialTable(
             table.value.reshape(cells, count),
             {N: values.reshape(cells, count) for N, values in table.difference.items()},
             {N: values.reshape(points.shape) for N, values in table.difference_gradient.items()},
@@ -200,7 +207,7 @@ class Ladder:
         )
 
 
-def _first_rung(tolerance: float, bounds: Sequence[float]) -> int:
+def _first_step(tolerance: float, bounds: Sequence[float]) -> int:
     """Index of the resolution to begin with: higher degrees pay where more digits are asked."""
     return sum(tolerance <= bound for bound in bounds)
 

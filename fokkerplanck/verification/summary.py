@@ -4,13 +4,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from fokkerplanck.difference.discretisation import Level
+from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement
 from fokkerplanck.difference.pair_solution import Number
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.study import Study
-from fokkerplanck.study.results import History, Row, Start, Statement, Table
-from fokkerplanck.verification.accuracy import unmet
+from fokkerplanck.study.results import FurtherRadius, History, Results, Row, SharpConstant
+from fokkerplanck.verification.accuracy import inaccurate
 from fokkerplanck.verification.checks import EXPLICIT
 from fokkerplanck.verification.convergence import fitted_rate, second_coefficient
 from fokkerplanck.verification.explicit_constants import ExplicitConstants
@@ -27,7 +27,7 @@ LIMITS = {
 
 
 def smoothed(measurements: Mapping[float, Measurement]) -> dict[float, Measurement]:
-    """Give each number the largest relative distance of the two levels among neighbouring depths.
+    """Give each number the largest relative distance of both discretisations among neighbours.
 
     The distance changes sign somewhere between depths, and is small there by accident.
     """
@@ -79,7 +79,9 @@ def table_rows(measurements: Mapping[float, Measurement], study: Study) -> tuple
     return tuple(rows)
 
 
-def statements(table: Table, constants: Mapping[float, ExplicitConstants]) -> tuple[Statement, ...]:
+def statements(
+    table: Results, constants: Mapping[float, ExplicitConstants]
+) -> tuple[SharpConstant, ...]:
     """What is found about each bound."""
     found = []
     for heading, curve in table.bounds():
@@ -87,7 +89,7 @@ def statements(table: Table, constants: Mapping[float, ExplicitConstants]) -> tu
         quantity = EXPLICIT.get(heading, "density_l1")
         ratios = [row.scaled / getattr(constants[N], quantity) for N, row in curve.items()]
         found.append(
-            Statement(
+            SharpConstant(
                 heading,
                 deepest.scaled,
                 deepest.scaled_uncertainty,
@@ -100,7 +102,9 @@ def statements(table: Table, constants: Mapping[float, ExplicitConstants]) -> tu
     return tuple(found)
 
 
-def start(initial: InitialDensity, measurement: Measurement, constants: ExplicitConstants) -> Start:
+def further_radius(
+    initial: InitialDensity, measurement: Measurement, constants: ExplicitConstants
+) -> FurtherRadius:
     """The sharp constants from one initial density, divided by its norm."""
     norm = initial.l2_norm
     names = {("density_l1", ""): "(C)", ("mean", ""): "(A)", ("risk", ""): "(B)", ("l1", ""): "L¹"}
@@ -108,7 +112,7 @@ def start(initial: InitialDensity, measurement: Measurement, constants: Explicit
         names.get(name) or (name[1] if name[1] == "core" else f"D_{name[1]}"): number
         for name, number in measurement.bounds.items()
     }
-    return Start(
+    return FurtherRadius(
         initial.radius,
         norm,
         {name: (number.value / norm, number.uncertainty / norm) for name, number in found.items()},
@@ -145,8 +149,8 @@ def limits(measurements: Mapping[float, Measurement], tolerance: float) -> tuple
     """What keeps numbers from being as accurate as asked."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for depth, measurement in measurements.items():
-        for name, number in unmet(measurement, tolerance).items():
-            found.setdefault((*name, number.limit), []).append(depth)
+        for name, number in inaccurate(measurement, tolerance).items():
+            found.setdefault((*name, number.dominant), []).append(depth)
     return tuple(
         f"{quantity}{annulus and f' in {annulus}'} is less accurate than asked for "
         f"{len(depths)} of {len(measurements)} depths, limited by {LIMITS[limit]}"
@@ -155,15 +159,15 @@ def limits(measurements: Mapping[float, Measurement], tolerance: float) -> tuple
 
 
 def notes(
-    study: Study, level: Level, deepest: Measurement, constants: ExplicitConstants
+    study: Study, discretisation: Discretisation, deepest: Measurement, constants: ExplicitConstants
 ) -> tuple[str, ...]:
     """What a reader of the table should know; the constants are those of the largest depth."""
-    space = level.space
+    space = discretisation.space
     cells = space.domain.mesh.topology.index_map(space.domain.dimension).size_global
     found = [
         f"finest resolution: degree {space.degree} on {cells} cells, {space.num_unknowns} unknowns,"
         f" ball of radius {space.domain.recipe.radius:.3g}",
-        f"linear systems: {level.exact.description}",
+        f"linear systems: {discretisation.unperturbed.description}",
         f"with the same noise sup_t |θ_t − θ^N_t| ≤ {constants.path:.4g}/N, almost surely",
     ]
     if not study.network.is_smooth:

@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, levels, solutions
+from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, discretisations, solutions
 from scipy.optimize import minimize_scalar
 
 from fokkerplanck.difference.measurement import measure
-from fokkerplanck.difference.pair_solution import Number, Solution
+from fokkerplanck.difference.pair_solution import Number, PairSolution
 
 EDGES = (0.0, *ANNULI.edges)
 
@@ -86,8 +86,10 @@ def assert_honest(number, truth, largest):
 def test_supremum_inside_the_time_interval():
     # The mean of the second density first runs ahead, then both meet at the origin.
     pair = GaussianPair(s=(0.0,), center=(1.2,), b=0.5)
-    fine = pair.level((4.0,), degree=10)
-    number = measure(Solution.compute(fine, 4.0), Solution.compute(fine.coarser(), 4.0)).mean
+    fine = pair.discretisation((4.0,), degree=10)
+    number = measure(
+        PairSolution.compute(fine, 4.0), PairSolution.compute(fine.coarser(), 4.0)
+    ).mean
     truth, time = supremum(pair.mean_bound, 4.0)
     assert 0.3 < time < 0.8
     assert_honest(number, truth, 1e-7)
@@ -97,8 +99,10 @@ def test_supremum_inside_the_time_interval():
 @both
 def test_reflection_at_a_near_boundary_is_covered(pair):
     # In so small a ball the boundary is by far the largest source of error.
-    fine = pair.level((2.0,), degree=8, radius=4.5)
-    measurement = measure(Solution.compute(fine, 2.0), Solution.compute(fine.coarser(), 2.0))
+    fine = pair.discretisation((2.0,), degree=8, radius=4.5)
+    measurement = measure(
+        PairSolution.compute(fine, 2.0), PairSolution.compute(fine.coarser(), 2.0)
+    )
     for number, curve in ((measurement.mean, pair.mean_bound), (measurement.risk, pair.risk_bound)):
         assert_honest(number, supremum(curve, 2.0)[0], 1e-2)
     assert abs(measurement.mean.value - pair.mean_bound(1.0, 0.5)) > 1e-8
@@ -110,8 +114,10 @@ def test_reflection_at_a_near_boundary_is_covered(pair):
 def test_uncertainty_shrinks_with_the_degree(pair):
     sums = []
     for degree in (4, 6):
-        fine = pair.level((2.0,), degree=degree)
-        numbers = measure(Solution.compute(fine, 2.0), Solution.compute(fine.coarser(), 2.0))
+        fine = pair.discretisation((2.0,), degree=degree)
+        numbers = measure(
+            PairSolution.compute(fine, 2.0), PairSolution.compute(fine.coarser(), 2.0)
+        )
         exact = pair.norms(1.0, 0.5, EDGES)
         for label, truth in zip(("core", "0", "1"), exact, strict=True):
             assert_honest(numbers.density_l1[label], truth, 1e-2)
@@ -134,12 +140,12 @@ def test_parts_are_named_and_sum_to_the_uncertainty(pair, depth, measured):
 
 @both
 def test_error_of_the_potential_enters_relative_to_the_value(pair):
-    fine, _ = levels(pair)
+    fine, _ = discretisations(pair)
     errors = dict.fromkeys(DEPTHS, 1e-4)
     tables = dataclasses.replace(fine.tables, errors=errors)
     pair_solution, companion = solutions(pair, math.inf)
-    level = dataclasses.replace(fine, tables=tables)
-    blurred = dataclasses.replace(pair_solution, level=level)
+    discretisation = dataclasses.replace(fine, tables=tables)
+    blurred = dataclasses.replace(pair_solution, discretisation=discretisation)
     measurement = measure(blurred, companion)
     for number in (*measurement.density_l1.values(), measurement.mean, measurement.risk):
         assert number.parts["risk"] == pytest.approx(1e-4 * number.value, rel=1e-12)

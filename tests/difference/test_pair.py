@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, levels, solutions
+from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, discretisations, solutions
 from references.sinc_collocation import SincReference
 
 from fokkerplanck.difference.discretisation import gauss_space
-from fokkerplanck.difference.pair import evolve_difference
-from fokkerplanck.difference.pair_solution import Solution
-from fokkerplanck.difference.recycling import Fresh, Recycled
+from fokkerplanck.difference.pair import evolve_pair
+from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import weighted_l1
@@ -28,9 +28,9 @@ both = pytest.mark.parametrize("pair", PAIRS, ids=["line", "plane"])
 
 
 def region_norms(solution, time):
-    level, pair = solution.level, solution.pair
-    weight = level.log_bound_weight + pair.perturbed.log_gibbs
-    return weighted_l1(level.space, weight, pair.difference(time)).values
+    discretisation, pair = solution.discretisation, solution.pair
+    weight = discretisation.log_bound_weight + pair.perturbed.log_gibbs
+    return weighted_l1(discretisation.space, weight, pair.difference(time)).values
 
 
 # -- two quadratic potentials
@@ -53,7 +53,7 @@ def test_dense_output_between_the_asked_times(pair, depth):
 @both
 def test_pointwise_difference_and_density(pair):
     solution = solutions(pair, 2.0)[0]
-    space = solution.level.space
+    space = solution.discretisation.space
     inside = np.linalg.norm(space.points, axis=2) < 2.0
     exact = pair.difference(space.points, 1.0, 0.5)
     difference = solution.difference(1.0)
@@ -79,14 +79,15 @@ def test_large_depth_keeps_all_digits(pair):
 
 @both
 def test_subtraction_of_two_densities_agrees(pair):
-    fine = levels(pair)[0]
+    fine = discretisations(pair)[0]
     times, depth = fine.problem.times, 2.0
-    here = fine.exact.evolve(fine.load, times, 1e-12).coefficients(1.0)
+    here = fine.unperturbed.evolve(fine.load, times, 1e-12).coefficients(1.0)
     operator = GibbsOperator(fine.space, fine.tables.perturbed(depth), fine.problem.diffusion)
     other = Propagator(operator, fine.shift)
     there = other.evolve(fine.load, times, 1e-12).coefficients(1.0)
     p, p_N = (
-        of.operator.gibbs * fine.space.evaluate(u) for of, u in ((fine.exact, here), (other, there))
+        of.operator.gibbs * fine.space.evaluate(u)
+        for of, u in ((fine.unperturbed, here), (other, there))
     )
     solved = solutions(pair, depth)[0].difference(1.0)
     assert depth * (p - p_N) == pytest.approx(solved, abs=2e-9)
@@ -97,22 +98,20 @@ def test_subtraction_of_two_densities_agrees(pair):
 
 @both
 def test_a_bounded_basis_gives_the_same_norms(pair):
-    level = replace(levels(pair)[0], solver=SolverOptions(vectors=20))
-    solution = Solution.compute(level, 2.0)
-    assert isinstance(solution.pair.leading, Fresh)
-    assert solution.pair.evolution.num_dropped > 0
+    discretisation = replace(discretisations(pair)[0], solver=SolverOptions(vectors=20))
+    solution = PairSolution.compute(discretisation, 2.0)
+    assert isinstance(solution.pair.recycling, SolvedAnew)
+    assert solution.pair.output.num_dropped > 0
     for time in (0.25, 1.0):
         exact = pair.norms(time, 0.5, EDGES)
         assert region_norms(solution, time)[:-1] == pytest.approx(exact, rel=1e-9)
     whole = solutions(pair, 2.0)[0]
-    values = (
-        of.pair.evolution.observed @ of.pair.evolution.reduced(0.7) for of in (solution, whole)
-    )
+    values = (of.pair.output.observed @ of.pair.output.coordinates(0.7) for of in (solution, whole))
     assert next(values) == pytest.approx(next(values), rel=1e-9)
 
 
 def test_one_density_serves_all_depths(monkeypatch):
-    level = levels(PAIRS[0])[1]
+    discretisation = discretisations(PAIRS[0])[1]
     solved = []
     solve = Propagator.solve
 
@@ -124,23 +123,23 @@ def test_one_density_serves_all_depths(monkeypatch):
     counts = []
     for depth in (2.0**20, 2.0):
         before = len(solved)
-        size = Solution.compute(level, depth).pair.evolution.size
+        size = PairSolution.compute(discretisation, depth).pair.output.size
         here = solved[before:]
-        counts.append(sum(of is level.exact.operator for of in here))
+        counts.append(sum(of is discretisation.unperturbed.operator for of in here))
         assert len(here) - counts[-1] == size + 1
     assert counts[1] <= 5
 
 
 def test_memory_decides_how_many_vectors_are_held():
-    level = levels(PAIRS[1])[0]
-    enough = level.solver.choose(level.space).needed
+    discretisation = discretisations(PAIRS[1])[0]
+    enough = discretisation.solver.choose(discretisation.space).needed
     for more, pairs in ((0.0, 20), (11.0, 31)):
-        memory = enough + (more + 0.5) * 8.0 * level.space.num_unknowns
-        limited = replace(level, solver=SolverOptions("cholesky", memory))
-        assert limited.bound.num_vectors == pairs
-    assert level.bound is None
+        memory = enough + (more + 0.5) * 8.0 * discretisation.space.num_unknowns
+        limited = replace(discretisation, solver=SolverOptions("cholesky", memory))
+        assert limited.restart.num_vectors == pairs
+    assert discretisation.restart is None
     with pytest.raises(SolverError, match="cholesky solver needs about"):
-        _ = replace(level, solver=SolverOptions("cholesky", 0.9 * enough)).bound
+        _ = replace(discretisation, solver=SolverOptions("cholesky", 0.9 * enough)).restart
 
 
 # -- a potential whose densities have no closed form
@@ -166,8 +165,8 @@ def test_double_well_against_sinc_collocation(comm, h):
     )
     load = initial_load(space, Gaussian((0.3,), 0.4))
     drift = V.E_slope(x)[..., None]
-    pair = evolve_difference(
-        exact.operator, perturbed, Fresh(exact, load), drift, (0.25, 1.0), 1e-12
+    pair = evolve_pair(
+        exact.operator, perturbed, SolvedAnew(exact, load), drift, (0.25, 1.0), 1e-12
     )
     weight = 0.05 * x**2
     norm = weighted_l1(space, weight + perturbed.operator.log_gibbs, pair.difference(1.0))
@@ -183,7 +182,7 @@ def test_double_well_against_sinc_collocation(comm, h):
 def test_difference_has_no_mass(pair, depth):
     solution = solutions(pair, depth)[0]
     for time in (0.1, 0.5, 1.0):
-        assert abs(solution.level.space.integrate(solution.difference(time))) < 1e-11
+        assert abs(solution.discretisation.space.integrate(solution.difference(time))) < 1e-11
 
 
 def test_equal_potentials_give_no_difference(comm):
@@ -191,9 +190,9 @@ def test_equal_potentials_give_no_difference(comm):
     space = gauss_space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
-    density = Recycled(operator.krylov_space(load, 1.0), comm)
+    density = RecycledBasis(operator.krylov_space(load, 1.0), comm)
     field = 0.0 * space.points
-    still = evolve_difference(operator.operator, operator, density, field, (1.0,), 1e-9)
+    still = evolve_pair(operator.operator, operator, density, field, (1.0,), 1e-9)
     assert not still.difference(1.0).any()
     alone = operator.evolve(load, (1.0,), 1e-9).coefficients(1.0)
     assert still.density(1.0) == pytest.approx(alone, rel=1e-8)
@@ -207,8 +206,8 @@ def test_difference_is_linear_in_the_drift(comm):
     fields = [np.cos(space.points), space.points**3]
     fields.append(fields[0] - 1e6 * fields[1])
     first, second, sum_ = (
-        evolve_difference(
-            operator.operator, operator, Fresh(operator, load), field, (1.0,), 1e-12
+        evolve_pair(
+            operator.operator, operator, SolvedAnew(operator, load), field, (1.0,), 1e-12
         ).difference(1.0)
         for field in fields
     )

@@ -6,8 +6,8 @@ from mpi4py import MPI
 from scipy.linalg import eigh, expm
 
 from fokkerplanck.difference.discretisation import gauss_space
-from fokkerplanck.evolution.dense_output import Evolution, TimeGrid
-from fokkerplanck.evolution.krylov import STRIDE, Bound, KrylovError, KrylovSpace
+from fokkerplanck.evolution.dense_output import DenseOutput, TimeGrid
+from fokkerplanck.evolution.krylov import STRIDE, KrylovError, KrylovSpace, Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.mesh.recipe import Recipe
@@ -64,20 +64,20 @@ def in_norm(forward, vector):
 
 def test_agrees_with_the_dense_exponential(case, comm):
     forward, load, generator, start = case
-    evolution = forward.evolve(load, TIMES, 1e-12)
+    output = forward.evolve(load, TIMES, 1e-12)
     for time in (0.25, 0.6, 1.0):
         exact = expm(-time * generator) @ start
-        error = in_norm(forward, gathered(evolution.coefficients(time), comm) - exact)
+        error = in_norm(forward, gathered(output.coefficients(time), comm) - exact)
         assert error < 1e-11 * in_norm(forward, exact)
 
 
 def test_error_falls_geometrically_and_the_estimate_covers_it(case, comm):
     forward, load, generator, start = case
-    evolution = forward.evolve(load, TIMES, 1e-12)
+    output = forward.evolve(load, TIMES, 1e-12)
     exact = expm(-generator) @ start
     size = in_norm(forward, exact)
-    sizes = range(STRIDE, evolution.size + 1, STRIDE)
-    approximations = [gathered(evolution.coefficients(1.0, k), comm) for k in sizes]
+    sizes = range(STRIDE, output.size + 1, STRIDE)
+    approximations = [gathered(output.coefficients(1.0, k), comm) for k in sizes]
     errors = np.array([in_norm(forward, u - exact) / size for u in approximations])
     for i in range(1, len(errors)):
         estimate = in_norm(forward, approximations[i] - approximations[i - 1]) / size
@@ -108,10 +108,10 @@ def test_reported_change_is_the_worst_of_the_asked_times(case, comm):
 
 def test_basis_is_orthonormal(case, comm):
     forward, load, _, _ = case
-    evolution = forward.evolve(load, TIMES, 1e-12)
-    weighted = forward.operator.krylov_weights[:, None] * evolution.basis
-    gram = comm.allreduce(evolution.basis.T @ weighted)
-    assert gram == pytest.approx(np.eye(evolution.size), abs=1e-13)
+    output = forward.evolve(load, TIMES, 1e-12)
+    weighted = forward.operator.krylov_weights[:, None] * output.basis
+    gram = comm.allreduce(output.basis.T @ weighted)
+    assert gram == pytest.approx(np.eye(output.size), abs=1e-13)
 
 
 # -- dense output
@@ -119,16 +119,16 @@ def test_basis_is_orthonormal(case, comm):
 
 def test_trajectory_meets_the_coefficients(case):
     forward, load, _, _ = case
-    evolution = forward.evolve(load, TIMES, 1e-11)
+    output = forward.evolve(load, TIMES, 1e-11)
     grid = TimeGrid(1.0, 8, 2)
-    states = evolution.trajectory(grid)
+    states = output.trajectory(grid)
     scale = np.linalg.norm(states[-1])
     assert grid.points[:4] == pytest.approx([0.0, 1 / 32, 1 / 16, 1 / 8])
     for time, state in zip(grid.points[1:], states[1:], strict=True):
-        assert state == pytest.approx(evolution.reduced(time), abs=1e-11 * scale)
-    shorter = evolution.trajectory(grid, evolution.size - STRIDE)
+        assert state == pytest.approx(output.coordinates(time), abs=1e-11 * scale)
+    shorter = output.trajectory(grid, output.size - STRIDE)
     assert not shorter[:, -STRIDE:].any()
-    early = evolution.reduced(0.5, evolution.size - STRIDE)
+    early = output.coordinates(0.5, output.size - STRIDE)
     assert shorter[6] == pytest.approx(early, abs=1e-11 * scale)
 
 
@@ -136,11 +136,11 @@ def test_functionals_are_those_of_the_coefficients(case, comm):
     forward, load, _, _ = case
     space = forward.operator.space
     row = space.load(forward.operator.gibbs * space.points[..., 0])
-    evolution = observed(forward, load, row).evolve(TIMES, 1e-10)
-    values = evolution.observed
-    direct = comm.allreduce(float(row @ evolution.coefficients(0.7)))
-    assert values.shape == (1, evolution.size)
-    assert values[0] @ evolution.reduced(0.7) == pytest.approx(direct, abs=1e-14)
+    output = observed(forward, load, row).evolve(TIMES, 1e-10)
+    values = output.observed
+    direct = comm.allreduce(float(row @ output.coefficients(0.7)))
+    assert values.shape == (1, output.size)
+    assert values[0] @ output.coordinates(0.7) == pytest.approx(direct, abs=1e-14)
 
 
 # -- what the weak form preserves
@@ -152,27 +152,27 @@ def test_mass_stays_one(comm, family, tolerance):
     forward = propagator(comm, 1)
     load = initial_load(forward.operator.space, family((0.3,), 0.9))
     row = multiply(forward.operator.mass, np.ones_like(load))
-    evolution = observed(forward, load, row).evolve(TIMES, tolerance)
+    output = observed(forward, load, row).evolve(TIMES, tolerance)
     for time in TIMES:
-        drift = evolution.observed[0] @ evolution.reduced(time) - 1.0
-        assert abs(drift) < 5e-13 + 0.01 * evolution.change
+        drift = output.observed[0] @ output.coordinates(time) - 1.0
+        assert abs(drift) < 5e-13 + 0.01 * output.change
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_gibbs_state_stays(comm, dimension):
     forward = propagator(comm, dimension)
     load = multiply(forward.operator.mass, np.ones(forward.operator.space.num_owned))
-    evolution = forward.evolve(load, TIMES, 1e-12)
+    output = forward.evolve(load, TIMES, 1e-12)
     for time in (0.1, 1.0, 5.0):
-        assert evolution.coefficients(time) == pytest.approx(1.0, abs=1e-12)
+        assert output.coefficients(time) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_gibbs_energy_never_grows(case, comm):
     forward, load, _, _ = case
-    evolution = forward.evolve(load, TIMES, 1e-10)
+    output = forward.evolve(load, TIMES, 1e-10)
     energies = []
     for time in np.linspace(0.02, 2.0, 40):
-        u = evolution.coefficients(time)
+        u = output.coefficients(time)
         energies.append(comm.allreduce(float(u @ multiply(forward.operator.mass, u))))
     assert np.all(np.diff(energies) <= 1e-13 * energies[0])
     mass_of_gibbs = forward.operator.space.integrate(forward.operator.gibbs)
@@ -186,9 +186,9 @@ def test_slowest_mode_decays_at_its_eigenvalue(comm):
     assert abs(rates[0]) < 1e-11
     start, _ = forward.operator.space.functions.dofmap.index_map.local_range
     mode = modes[start : start + forward.operator.space.num_owned, 1]
-    evolution = forward.evolve(multiply(forward.operator.mass, mode), TIMES, 1e-12)
+    output = forward.evolve(multiply(forward.operator.mass, mode), TIMES, 1e-12)
     decayed = np.exp(-rates[1]) * mode
-    assert evolution.coefficients(1.0) == pytest.approx(decayed, abs=1e-10 * np.abs(modes).max())
+    assert output.coefficients(1.0) == pytest.approx(decayed, abs=1e-10 * np.abs(modes).max())
 
 
 # -- limits
@@ -199,18 +199,18 @@ def test_ritz_values_left_of_zero_are_left_out():
     modes = np.eye(4) + 0.3 * np.tri(4).T
     hessenberg = modes @ np.diag(values) @ np.linalg.inv(modes)
     one = np.ones(4)
-    evolution = Evolution(np.eye(4), one, hessenberg, 2.0, 0.0, SHIFT, np.empty((0, 4)))
+    output = DenseOutput(np.eye(4), one, hessenberg, 2.0, 0.0, SHIFT, np.empty((0, 4)))
     for time in (0.01, 0.5):
         decay = np.where(values > 0, np.exp(-time * SHIFT * (1 / values - 1)) / values, 0.0)
         exact = 2.0 * modes @ (decay * np.linalg.inv(modes)[:, 0])
-        assert evolution.reduced(time) == pytest.approx(exact, rel=1e-12)
-        assert evolution.trajectory(TimeGrid(3 * time, 3))[1] == pytest.approx(exact, rel=1e-12)
+        assert output.coordinates(time) == pytest.approx(exact, rel=1e-12)
+        assert output.trajectory(TimeGrid(3 * time, 3))[1] == pytest.approx(exact, rel=1e-12)
 
 
-def krylov_space(forward, load, max_size=120, observe=lambda u: np.empty(0), bound=None):
+def krylov_space(forward, load, max_size=120, observe=lambda u: np.empty(0), restart=None):
     weights, comm = forward.operator.krylov_weights, forward.operator.space.domain.comm
     start = forward.solve(load)
-    return KrylovSpace(forward.step, start, weights, comm, SHIFT, max_size, observe, bound)
+    return KrylovSpace(forward.step, start, weights, comm, SHIFT, max_size, observe, restart)
 
 
 def observed(forward, load, row):
@@ -248,34 +248,33 @@ def test_restarts_cost_no_accuracy(case, comm, held):
     forward, load, generator, start = case
     row = forward.operator.space.load(forward.operator.gibbs)
     space = krylov_space(
-        forward, load, observe=lambda u: row[None] @ u, bound=Bound(held, (*TIMES, 0.6))
+        forward, load, observe=lambda u: row[None] @ u, restart=Restart(held, (*TIMES, 0.6))
     )
-    evolution = space.evolve(TIMES, 1e-12)
+    output = space.evolve(TIMES, 1e-12)
     whole = forward.evolve(load, TIMES, 1e-12)
     assert whole.size > 30
-    assert evolution.size <= 1.7 * whole.size
-    assert len(evolution.vectors) <= held
-    assert evolution.num_dropped == evolution.size - len(evolution.vectors) > 0
+    assert output.size <= 1.7 * whole.size
+    assert len(output.vectors) <= held
+    assert output.num_dropped == output.size - len(output.vectors) > 0
     for time in (*TIMES, 0.6):
         exact = expm(-time * generator) @ start
-        error = in_norm(forward, gathered(evolution.coefficients(time), comm) - exact)
+        error = in_norm(forward, gathered(output.coefficients(time), comm) - exact)
         assert error < 1e-11 * in_norm(forward, exact)
-        mass = evolution.observed[0] @ evolution.reduced(time)
-        assert mass == pytest.approx(comm.allreduce(float(row @ evolution.coefficients(time))))
+        mass = output.observed[0] @ output.coordinates(time)
+        assert mass == pytest.approx(comm.allreduce(float(row @ output.coefficients(time))))
 
 
 def test_errors_are_estimated_across_restarts(case, comm):
     forward, load, generator, start = case
-    space = krylov_space(forward, load, bound=Bound(20, TIMES))
+    space = krylov_space(forward, load, restart=Restart(20, TIMES))
     exact = expm(-generator) @ start
     size = in_norm(forward, exact)
     for _ in range(12):
-        evolution = space.extended(STRIDE)
-        if evolution.size < 3 * STRIDE:
+        output = space.extended(STRIDE)
+        if output.size < 3 * STRIDE:
             continue
         approximations = [
-            gathered(evolution.coefficients(1.0, evolution.size - k * STRIDE), comm)
-            for k in range(3)
+            gathered(output.coefficients(1.0, output.size - k * STRIDE), comm) for k in range(3)
         ]
         errors = [in_norm(forward, u - exact) / size for u in approximations]
         estimate = in_norm(forward, approximations[0] - approximations[1]) / size
@@ -285,8 +284,8 @@ def test_errors_are_estimated_across_restarts(case, comm):
 
 def test_a_bounded_basis_knows_the_times_it_was_told(case):
     forward, load, _, _ = case
-    evolution = forward.evolve(load, TIMES, 1e-12, Bound(20, TIMES))
+    output = forward.evolve(load, TIMES, 1e-12, Restart(20, TIMES))
     with pytest.raises(ValueError, match=r"known at the times 0\.25, 1 only, got 0\.5"):
-        evolution.coefficients(0.5)
+        output.coefficients(0.5)
     with pytest.raises(ValueError, match="at least 20 vectors, got 19"):
-        Bound(19, TIMES)
+        Restart(19, TIMES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from references.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
-from fokkerplanck.evolution.dense_output import Evolution
+from fokkerplanck.evolution.dense_output import DenseOutput
 from fokkerplanck.evolution.krylov import KrylovSpace
 from fokkerplanck.evolution.matrix_function import resolvent_exponential
 from fokkerplanck.evolution.propagator import Propagator
@@ -51,8 +51,10 @@ def test_eigenvalues_left_of_zero_are_refused():
     matrix = np.diag([0.9, 0.3, -0.01])
     assert resolvent_exponential(matrix, SHIFT, 0.4) is None
     one = np.ones(3)
-    refined = Evolution(np.eye(3), one, matrix, 1.0, 0.0, SHIFT, np.empty((0, 3))).refined()
-    assert not refined.is_precise
+    refined = DenseOutput(
+        np.eye(3), one, matrix, 1.0, 0.0, SHIFT, np.empty((0, 3))
+    ).in_ball_arithmetic()
+    assert not refined.uses_balls
 
 
 def far_out(comm, horizon, shift, vectors):
@@ -81,14 +83,14 @@ def far_out(comm, horizon, shift, vectors):
 
 
 def test_digits_far_out_need_accurate_coordinates(comm):
-    evolution, integrals, sizes, truth = far_out(comm, 0.25, 60.0, 80)
+    output, integrals, sizes, truth = far_out(comm, 0.25, 60.0, 80)
     assert 1e-35 < sizes[-1] < 1e-30
-    rough = integrals(evolution.coefficients(0.25), truth) / sizes
-    refined = evolution.refined()
+    rough = integrals(output.coefficients(0.25), truth) / sizes
+    refined = output.in_ball_arithmetic()
     precise = integrals(refined.coefficients(0.25), truth) / sizes
     assert max(precise) < 1e-9
     assert rough[-1] > 1.0
-    for solution, errors in ((evolution, rough), (refined, precise)):
+    for solution, errors in ((output, rough), (refined, precise)):
         estimate = integrals(solution.rounding(0.25)) / sizes
         assert np.all(errors <= estimate + 1e-9)
     assert np.all(integrals(refined.rounding(0.25)) < 1e-11 * sizes)

@@ -8,8 +8,8 @@ from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg import cholesky
 from fokkerplanck.linalg.choice import choose, factor_entries, free_memory, linear_solver
-from fokkerplanck.linalg.cholesky import Resolvent
-from fokkerplanck.linalg.conjugate_gradients import IterativeResolvent, SolverError
+from fokkerplanck.linalg.cholesky import CholeskySolver
+from fokkerplanck.linalg.conjugate_gradients import ConjugateGradientSolver, SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.annuli import Annuli
@@ -39,8 +39,8 @@ def test_both_solvers_evolve_the_same_density(operator):
             comm,
             SHIFT,
         )
-        evolution = krylov.evolve((1.0,), 1e-8)
-        found.append(space.evaluate(evolution.coefficients(1.0)))
+        output = krylov.evolve((1.0,), 1e-8)
+        found.append(space.evaluate(output.coefficients(1.0)))
     difference = np.max(np.abs(found[1] / found[0] - 1.0), initial=0.0)
     assert comm.allreduce(difference, op=MPI.MAX) < 1e-8
 
@@ -51,7 +51,7 @@ def test_factors_on_every_rank_are_those_of_all(operator, monkeypatch):
     found = []
     for limit in (0, 10**4):
         monkeypatch.setattr(cholesky, "_REPLICATED", limit)
-        found.append(Resolvent(operator, SHIFT).solve(load))
+        found.append(CholeskySolver(operator, SHIFT).solve(load))
     for solution in found:
         np.testing.assert_allclose(solution, 1.0, rtol=1e-10)
 
@@ -61,8 +61,8 @@ def test_memory_decides():
     space = Space(recipe.build(MPI.COMM_WORLD), 4, 6)
     operator = GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
     plenty, little = (linear_solver(operator, SHIFT, memory=size) for size in (1e10, 5e7))
-    assert isinstance(plenty, Resolvent)
-    assert isinstance(little, IterativeResolvent)
+    assert isinstance(plenty, CholeskySolver)
+    assert isinstance(little, ConjugateGradientSolver)
     assert little.description.endswith("over the degrees 4 → 2 → 1")
 
 

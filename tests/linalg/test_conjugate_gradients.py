@@ -3,9 +3,9 @@ import pytest
 from mpi4py import MPI
 
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.conjugate_gradients import IterativeResolvent, SolverError
+from fokkerplanck.linalg.conjugate_gradients import ConjugateGradientSolver, SolverError
 from fokkerplanck.linalg.multigrid import Multigrid
-from fokkerplanck.linalg.prolongation import Transfer
+from fokkerplanck.linalg.prolongation import Prolongation
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.operators.matrix_free import MatrixFree
@@ -53,7 +53,9 @@ def test_every_digit_is_right_where_the_density_is_tiny(recipe):
     """π falls to e^-64 in the disk, by e^-4 per cell; the error is relative at every node."""
     operator = quadratic(recipe, 4)
     truth = profile(operator)
-    found = IterativeResolvent(operator, SHIFT, tolerance=1e-14).solve(load_of(operator, truth))
+    found = ConjugateGradientSolver(operator, SHIFT, tolerance=1e-14).solve(
+        load_of(operator, truth)
+    )
     assert largest(found / truth - 1.0) < 1e-10
     core = np.linalg.norm(nodes(operator), axis=1) < 0.5 * recipe.radius
     assert largest((found / truth - 1.0)[core]) < 1e-13
@@ -65,7 +67,7 @@ def test_iterations_do_not_grow():
     for refinement in (1, 2):
         for degree in (4, 6, 8):
             operator = quadratic(disk(refinement), degree)
-            resolvent = IterativeResolvent(operator, SHIFT, tolerance=1e-10)
+            resolvent = ConjugateGradientSolver(operator, SHIFT, tolerance=1e-10)
             resolvent.solve(load_of(operator, profile(operator)))
             counts += resolvent.iterations
     coarse, fine = counts[:3], counts[3:]
@@ -77,7 +79,7 @@ def test_iterations_do_not_grow():
 
 def test_nothing_is_solved_at_once():
     operator = quadratic(ball(), 4)
-    resolvent = IterativeResolvent(operator, SHIFT)
+    resolvent = ConjugateGradientSolver(operator, SHIFT)
     assert largest(resolvent.solve(np.zeros(operator.space.num_owned))) == 0.0
     assert resolvent.iterations == [0]
 
@@ -101,7 +103,7 @@ def test_transfer(recipe):
     domain = recipe.build(MPI.COMM_WORLD)
     spaces = [Space(domain, degree, degree + 1) for degree in (2, 5)]
     coarse, fine = (MatrixFree(space, np.ones(space.weights.shape), 1.0) for space in spaces)
-    transfer = Transfer(coarse, fine)
+    transfer = Prolongation(coarse, fine)
     ones = transfer.prolong(np.ones(spaces[0].num_owned))
     assert largest(ones - 1.0) < 1e-14
     rng = np.random.default_rng(1)
@@ -118,6 +120,6 @@ def test_transfer(recipe):
 
 def test_too_few_iterations_end_in_one_line():
     operator = quadratic(ball(), 4)
-    resolvent = IterativeResolvent(operator, SHIFT, max_iterations=2)
+    resolvent = ConjugateGradientSolver(operator, SHIFT, max_iterations=2)
     with pytest.raises(SolverError, match=r"in 2 iterations, asked 1.0e-12; give cells"):
         resolvent.solve(load_of(operator, profile(operator)))

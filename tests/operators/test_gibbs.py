@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.cholesky import Resolvent
+from fokkerplanck.linalg.cholesky import CholeskySolver
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator, multiply
 from fokkerplanck.problem.annuli import Annuli
@@ -26,5 +26,5 @@ def test_element_matrices_are_the_weak_forms(family, comm):
     local = np.einsum("cij,cj->ci", matrices, space.with_ghosts(u)[space.dofs])
     np.testing.assert_allclose(space.assemble(local), expected, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(operator.apply_mass(u), multiply(operator.mass, u), atol=1e-13)
-    solution = Resolvent(operator, 4.0).solve(expected)
+    solution = CholeskySolver(operator, 4.0).solve(expected)
     np.testing.assert_allclose(solution, u, rtol=1e-9, atol=1e-10)

@@ -12,8 +12,13 @@ from itertools import pairwise
 import numpy as np
 from mpi4py import MPI
 
-from fokkerplanck.difference.discretisation import Level, Problem, Tables, gauss_space
-from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.difference.discretisation import (
+    Discretisation,
+    PotentialTable,
+    Problem,
+    gauss_space,
+)
+from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.problem.annuli import Annuli
@@ -156,13 +161,13 @@ class GaussianPair:
 
     # -- what the solver is given
 
-    def level(self, depths, degree, size=0.6, tolerance=1e-11, radius=RADIUS):
+    def discretisation(self, depths, degree, size=0.6, tolerance=1e-11, radius=RADIUS):
         """A discretisation with exact tables. Collective."""
         family = "interval" if self.dimension == 1 else "disk"
         recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
         space = gauss_space(recipe.build(MPI.COMM_WORLD), degree)
         points = space.points
-        tables = Tables(
+        tables = PotentialTable(
             self.potential(points),
             {N: self.scaled(points, 1 / N) for N in depths},
             {N: self.scaled_gradient(points, 1 / N) for N in depths},
@@ -171,7 +176,7 @@ class GaussianPair:
         initial = Gaussian(self.center, self.deviation)
         penalty = Penalty(self.gamma, dimension=self.dimension)
         problem = Problem(penalty, initial, self.diffusion, self.horizon)
-        return Level(problem, space, tables, 20.0 / self.horizon, tolerance)
+        return Discretisation(problem, space, tables, 20.0 / self.horizon, tolerance)
 
 
 #: A pair on the line and one in the plane.
@@ -185,17 +190,17 @@ DEPTHS = (2.0, 2.0**20, math.inf)
 
 
 @cache
-def levels(pair):
+def discretisations(pair):
     """A discretisation and its coarser companion. Collective."""
-    fine = pair.level(DEPTHS, degree=10 if pair.dimension == 1 else 8)
+    fine = pair.discretisation(DEPTHS, degree=10 if pair.dimension == 1 else 8)
     return fine, fine.coarser()
 
 
 @cache
 def solutions(pair, depth):
     """The solutions on both. Collective."""
-    fine, coarse = levels(pair)
-    return Solution.compute(fine, depth), Solution.compute(coarse, depth)
+    fine, coarse = discretisations(pair)
+    return PairSolution.compute(fine, depth), PairSolution.compute(coarse, depth)
 
 
 def composite(ends, graded=False):

@@ -16,7 +16,7 @@ from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
 from fokkerplanck.study.files import COLUMNS, prepare_folder, record, replacing, write_results
-from fokkerplanck.study.results import History, Pane, Picture, Row
+from fokkerplanck.study.results import GridFunction, GridFunctions, History, Row
 
 pytestmark = pytest.mark.serial
 
@@ -194,8 +194,8 @@ def test_figures_are_pngs(tmp_path, planes):
     grid = np.linspace(-1.0, 1.0, 5)
     bell = np.exp(-(grid**2))
     values = {1: bell, 2: np.multiply.outer(bell, bell)}
-    panes = tuple(Pane(axes, grid, values[len(axes)]) for axes in planes)
-    picture = Picture(math.inf, panes, panes)
+    panes = tuple(GridFunction(axes, grid, values[len(axes)]) for axes in planes)
+    picture = GridFunctions(math.inf, panes, panes)
     table = dataclasses.replace(example(), histories=(history,), picture=picture)
     for index, (figure, content) in enumerate(
         [(draw, table), (draw_pictures, table), (draw_pictures, example())], 1

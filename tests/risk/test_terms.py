@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk import DepthLimit, NeuralODERisk, ResNetRisk, RiskError, reference
-from fokkerplanck.risk.blocks import LARGEST_BLOCK, block_size, blocked
+from fokkerplanck.risk.sample_blocks import LARGEST_BLOCK, block_size, blocked
 
 LINEAR = Network(("theta[0]*x[0]",))
 SINH = Network(("theta[0]*tanh(x[0])",))

@@ -35,9 +35,9 @@ def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkey
     study = _study(3, [2])
     fine, coarse = refinement.Ladder(study, comm, Progress()).begin([2.0])
     potential = NetworkPotential(study.network, study.data, study.cap, study.penalty, 1e-9)
-    for level in (fine, coarse):
-        table = potential.tabulate(level.space.points.reshape(-1, 3), [2.0], comm)
-        np.testing.assert_allclose(level.tables.potential.ravel(), table.value, rtol=1e-5)
+    for discretisation in (fine, coarse):
+        table = potential.tabulate(discretisation.space.points.reshape(-1, 3), [2.0], comm)
+        np.testing.assert_allclose(discretisation.tables.potential.ravel(), table.value, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -108,14 +108,14 @@ def test_mass_is_kept(quartic):
     for time in (0.25, 1.0, 2.0):
         density = solution.density(time)
         np.testing.assert_allclose(density.mass, 1.0, rtol=1e-14)
-        raw = type(density)(density.operator, solution.evolution.coefficients(time))
+        raw = type(density)(density.operator, solution.output.coefficients(time))
         np.testing.assert_allclose(raw.mass, 1.0, rtol=1e-12)
 
 
 def test_a_bounded_basis_gives_the_same_density(quartic):
     potential, initial, whole = quartic
     bounded = solve(potential, initial, 2.0, 2.2, 0.5, degree=6, vectors=20, times=(0.5,))
-    assert bounded.evolution.num_dropped > 0
+    assert bounded.output.num_dropped > 0
     for time in (0.5, 2.0):
         values, others = (of.density(time).at_gauss for of in (bounded, whole))
         np.testing.assert_allclose(values, others, atol=1e-9 * np.max(others))
@@ -136,10 +136,10 @@ def test_gibbs_state_stays_put(quartic):
     ones = np.ones(operator.space.num_owned)
     load = multiply(operator.mass, ones)
     load /= comm.allreduce(load.sum())
-    evolution = Propagator(operator, 10.0).evolve(load, (0.1, 1.0), 1e-10)
+    output = Propagator(operator, 10.0).evolve(load, (0.1, 1.0), 1e-10)
     state = 1.0 / operator.space.integrate(operator.gibbs)
     for time in (0.1, 1.0):
-        change = np.abs(operator.space.evaluate(evolution.coefficients(time)) / state - 1.0)
+        change = np.abs(operator.space.evaluate(output.coefficients(time)) / state - 1.0)
         assert operator.space.integrate(operator.gibbs * state * change) < 1e-12
         assert np.max(change, initial=0.0) < 1e-11
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fokkerplanck.study.results import Row, Table
+from fokkerplanck.study.results import Results, Row
 from fokkerplanck.verification.checks import accuracy_check, check_bounds
 from fokkerplanck.verification.convergence import NEGLIGIBLE, fitted_rate, second_coefficient
 from fokkerplanck.verification.explicit_constants import ExplicitConstants
@@ -97,7 +97,7 @@ def test_second_coefficient_needs_two_depths_and_a_limit():
 
 def test_accuracy_is_that_of_the_worst_number():
     rows = [row(1.0, 2.0, 1e-8), row(4.0, 2.0, 3e-7, annulus="1"), row(2.0, 2.0, 1e-9)]
-    table = Table((*rows, row(1.0, 2.0, 0.5, quantity="mean")))
+    table = Results((*rows, row(1.0, 2.0, 0.5, quantity="mean")))
     assert accuracy_check(table, 1e-6).holds
     failed = accuracy_check(table, 1e-7)
     assert not failed.holds
@@ -107,7 +107,7 @@ def test_accuracy_is_that_of_the_worst_number():
 
 
 def test_negligible_numbers_need_no_accuracy():
-    table = Table((row(1.0, 2.0), row(1.0, 0.5 * NEGLIGIBLE, 10.0, annulus="2")))
+    table = Results((row(1.0, 2.0), row(1.0, 0.5 * NEGLIGIBLE, 10.0, annulus="2")))
     assert accuracy_check(table, 1e-6).holds
 
 

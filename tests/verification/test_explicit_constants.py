@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 
-from fokkerplanck.difference.discretisation import Level, Problem, Tables, gauss_space
+from fokkerplanck.difference.discretisation import (
+    Discretisation,
+    PotentialTable,
+    Problem,
+    gauss_space,
+)
 from fokkerplanck.difference.measurement import measure
-from fokkerplanck.difference.pair_solution import Solution
+from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.problem.annuli import Annuli
@@ -18,24 +23,24 @@ from fokkerplanck.verification.explicit_constants import MARGIN, explicit_consta
 RADIUS = 5.0
 
 
-def level(
+def discretisation(
     comm, penalty, gradient, difference, potential=None, diffusion=1.0, horizon=1.0, depth=4.0
 ):
-    """A level whose ``E_N``, ``∇E_N`` and V (by default γH) are functions of points (C, q, m)."""
+    """A discretisation; ``E_N``, ``∇E_N`` and V (by default γH) are functions of (C, q, m)."""
     m = penalty.dimension
     family, sizes = ("interval", 0.5) if m == 1 else ("disk", 1.0)
     recipe = Recipe(family, Annuli(1.0, 2), RADIUS, sizes=((0.0, sizes),), sectors=8)
     space = gauss_space(recipe.build(comm), 6)
     points = space.points
     values = penalty.gamma * penalty(points.reshape(-1, m)).reshape(points.shape[:2])
-    tables = Tables(
+    tables = PotentialTable(
         values if potential is None else potential(points),
         {depth: difference(points)},
         {depth: gradient(points)},
         {depth: 0.0},
     )
     problem = Problem(penalty, Uniform((0.0,) * m, 0.5), diffusion, horizon)
-    return Level(problem, space, tables, 20.0, 1e-8)
+    return Discretisation(problem, space, tables, 20.0, 1e-8)
 
 
 def flat(value):
@@ -54,7 +59,7 @@ def test_pathwise_and_l1_constants_of_a_quadratic(comm, dimension):
     # V = 0.7 |θ|² has the Lipschitz constant 1.4, and its unit drift is C_1.
     penalty = Penalty(0.7, dimension=dimension)
     unit = field(*np.eye(dimension)[0])
-    quadratic = level(comm, penalty, unit, flat(0.0), diffusion=0.8, horizon=0.6)
+    quadratic = discretisation(comm, penalty, unit, flat(0.0), diffusion=0.8, horizon=0.6)
     constants = explicit_constants(quadratic, 4.0)
     lipschitz = MARGIN * 1.4
     # On curved cells the second derivatives are those of an interpolating polynomial.
@@ -71,7 +76,7 @@ def test_penalty_integral_of_a_quadratic(comm, dimension, gamma, diffusion):
     # With V = 0, a unit drift and no E_N all that is left is √(T/2D) and the integral.
     penalty = Penalty(gamma, dimension=dimension)
     unit = field(*np.eye(dimension)[0])
-    bare = level(comm, penalty, unit, flat(0.0), flat(0.0), diffusion, horizon=0.7)
+    bare = discretisation(comm, penalty, unit, flat(0.0), flat(0.0), diffusion, horizon=0.7)
     rate = 1.0 / diffusion - 0.5
     integral = (math.pi / (rate * gamma)) ** (dimension / 2)
     closed = math.sqrt(0.7 / (2 * diffusion) * integral)
@@ -87,7 +92,7 @@ def test_penalty_integral_of_a_quadratic(comm, dimension, gamma, diffusion):
 def test_penalty_integral_of_an_expression(comm, formula, dimension):
     penalty = Penalty(0.8, formula, dimension)
     unit = field(*np.eye(dimension)[0])
-    bare = level(comm, penalty, unit, flat(0.0), flat(0.0))
+    bare = discretisation(comm, penalty, unit, flat(0.0), flat(0.0))
 
     def integrand(*theta):
         return math.exp(-0.5 * 0.8 * float(penalty(np.array([theta]))[0]))
@@ -103,7 +108,7 @@ def test_penalty_integral_of_an_expression(comm, formula, dimension):
 def test_every_factor_enters_as_in_the_estimate(comm):
     gamma, diffusion, horizon, depth = 0.5, 0.8, 0.6, 4.0
     penalty = Penalty(gamma, dimension=1)
-    given = level(comm, penalty, field(-3.0), flat(-2.0), None, diffusion, horizon, depth)
+    given = discretisation(comm, penalty, field(-3.0), flat(-2.0), None, diffusion, horizon, depth)
     constants = explicit_constants(given, depth)
     C_0, C_1 = 2.0 * MARGIN, 3.0 * MARGIN
     # The Gauss points come close to the edge of the support and do not reach it.
@@ -127,7 +132,9 @@ def test_limit_has_no_exponent_in_the_difference(comm):
     penalty = Penalty(0.5, dimension=1)
     depths = (2.0, math.inf)
     values = [
-        explicit_constants(level(comm, penalty, field(1.0), flat(5.0), depth=N), N).density_l1
+        explicit_constants(
+            discretisation(comm, penalty, field(1.0), flat(5.0), depth=N), N
+        ).density_l1
         for N in depths
     ]
     assert values[0] / values[1] == pytest.approx(math.exp(5.0 * MARGIN / 4.0))
@@ -147,12 +154,12 @@ def test_bounds_hold(comm, depth, diffusion, family):
     # V and V_N both lie above γH, as capped risks do.
     E = 0.5 * np.cos(x) * np.exp(-0.1 * x**2)
     slope = -0.5 * (np.sin(x) + 0.2 * x * np.cos(x)) * np.exp(-0.1 * x**2)
-    tables = Tables(
+    tables = PotentialTable(
         0.6 * x**2 + 1.0 + np.sin(x) ** 2, {depth: E}, {depth: slope[..., None]}, {depth: 0.0}
     )
     problem = Problem(penalty, family((0.4,), 0.5), diffusion, 1.0)
-    fine = Level(problem, space, tables, 20.0, 1e-9)
-    found = measure(Solution.compute(fine, depth), Solution.compute(fine.coarser(), depth))
+    fine = Discretisation(problem, space, tables, 20.0, 1e-9)
+    found = measure(PairSolution.compute(fine, depth), PairSolution.compute(fine.coarser(), depth))
     constants = explicit_constants(fine, depth)
     norm = problem.initial.l2_norm
     for number, constant in (

@@ -17,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.fem.cells import CellMap
-from fokkerplanck.fem.quadrature.cut_kernels import collect, lay, survey
+from fokkerplanck.fem.quadrature.cut_kernels import add_moments, place_points, sample_ranges
+from fokkerplanck.runtime.arrays import Array, Indices, Mask
 
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Rule = tuple[Array, Array]
 
 #: Samples per axis that decide where a box lies.
@@ -91,7 +89,7 @@ class Boxes:
 
 
 @dataclass(frozen=True)
-class Placement:
+class Classification:
     """Where boxes lie with respect to a ball."""
 
     outside: Mask  #: shape (B,)
@@ -114,10 +112,10 @@ class Sphere:
         """The centre and the squared radius, shape (m + 1,)."""
         return np.array([*self.center, (1.0 - _SHRINKAGE) * self.radius**2])
 
-    def place(self, boxes: Boxes) -> Placement:
+    def place(self, boxes: Boxes) -> Classification:
         """Where boxes lie, by samples of g and of its derivatives."""
         m = boxes.low.shape[1]
-        ranges = self._survey(boxes)
+        ranges = self._sample_ranges(boxes)
         outside, cut = ranges.are_positive, ranges.may_vanish
         line = np.argmax(ranges.steepness, axis=1)
         graph = ranges.steepness.max(axis=1) > 0.0
@@ -125,7 +123,7 @@ class Sphere:
         part = np.flatnonzero(cut & graph)
         order[part], tame = self._order(boxes[part], line[part])
         graph[part] = tame | (ranges.changes[part] < _SMALL[m] * self.radius**2)
-        return Placement(outside, cut, order, graph)
+        return Classification(outside, cut, order, graph)
 
     def _order(self, boxes: Boxes, line: Indices) -> tuple[Indices, Mask]:
         """Axes with `line` as the last one and, before it, a base axis.
@@ -141,7 +139,7 @@ class Sphere:
         for end in (boxes.low, boxes.high):
             low, high = boxes.low.copy(), boxes.high.copy()
             low[index, line] = high[index, line] = end[index, line]
-            ranges = self._survey(Boxes(boxes.cells, low, high))
+            ranges = self._sample_ranges(Boxes(boxes.cells, low, high))
             met = ranges.may_vanish & (ranges.changes > _FLAT * self.radius**2)
             least = np.where(met[:, None], np.minimum(least, ranges.steepness), least)
         rank = np.zeros((len(boxes), m), dtype=np.int64)
@@ -151,11 +149,13 @@ class Sphere:
         rank[index, line] = 2
         return np.argsort(rank, axis=1), least.max(axis=1) > 0.0
 
-    def _survey(self, boxes: Boxes) -> "_Ranges":
+    def _sample_ranges(self, boxes: Boxes) -> "_Ranges":
         m = boxes.low.shape[1]
         identity = tuple(range(m))
         samples = np.linspace(0.0, 1.0, _SAMPLES)
-        found = survey(self.maps(boxes, identity), *boxes.turned(identity), samples, self.numbers)
+        found = sample_ranges(
+            self.maps(boxes, identity), *boxes.turned(identity), samples, self.numbers
+        )
         return _Ranges(found[:, :, 0], found[:, :, 4 - m :])
 
     def maps(self, boxes: Boxes, order: Sequence[int]) -> Array:
@@ -223,7 +223,7 @@ def box_moments(
     m, count = len(order), len(boxes)
     turned_rules = (*[line_rule(1)] * (3 - m), *(rules[axis] for axis in order))
     turned = boxes.turned(order)
-    lines, distances, volumes = lay(
+    lines, distances, volumes = place_points(
         sphere.maps(boxes, order), *turned, is_cut, sphere.numbers, turned_rules
     )
     nodes, weights = turned_rules[2]
@@ -231,7 +231,7 @@ def box_moments(
     largest = np.zeros(count)
     np.maximum.at(largest, lines[:, 0].astype(np.int64), values.max(axis=1, initial=0.0))
     moments = np.zeros((count, *[1] * (3 - m), *[size] * m))
-    collect(lines, values * weights, nodes, moments)
+    add_moments(lines, values * weights, nodes, moments)
     back = (0, *(1 + np.argsort(order)))
     return moments.reshape(count, *[size] * m).transpose(back), largest * boxes.volumes
 

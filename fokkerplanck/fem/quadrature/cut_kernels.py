@@ -78,7 +78,7 @@ def _grown(array):
 
 
 @njit(**SUMMED)
-def lay(maps, low, high, is_cut, sphere, rules):
+def place_points(maps, low, high, is_cut, sphere, rules):
     """Lay Gauss points on the lines of boxes.
 
     Args:
@@ -148,11 +148,11 @@ def lay(maps, low, high, is_cut, sphere, rules):
 
 
 @njit(**SUMMED)
-def collect(lines, values, nodes, moments):
+def add_moments(lines, values, nodes, moments):
     """Add ``Σ w f P_i P_j P_k`` of values at the points of lines to the moments of their boxes.
 
     Args:
-        lines: as `lay` returns them, shape (L, 6).
+        lines: as `place_points` returns them, shape (L, 6).
         values: of f times the weights along the line, shape (L, q).
         nodes: Gauss points of the lines on (0, 1), shape (q,).
         moments: shape (B, a, b, c).
@@ -186,13 +186,13 @@ def collect(lines, values, nodes, moments):
 
 
 @njit(**SUMMED)
-def survey(maps, low, high, samples, sphere):
+def sample_ranges(maps, low, high, samples, sphere):
     """Ranges of g and of its derivatives over the extents of boxes, on a grid of samples.
 
     Args:
-        maps: as in `lay`.
-        low: as in `lay`.
-        high: as in `lay`.
+        maps: as in `place_points`.
+        low: as in `place_points`.
+        high: as in `place_points`.
         samples: samples on (0, 1), those of both ends included, shape (s,).
         sphere: ``(c, R²)``.
 

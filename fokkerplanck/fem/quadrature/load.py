@@ -16,7 +16,7 @@ from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.element import along_axes
 from fokkerplanck.fem.quadrature.cut_cells import (
     Boxes,
-    Placement,
+    Classification,
     Rule,
     Sphere,
     box_moments,
@@ -24,10 +24,8 @@ from fokkerplanck.fem.quadrature.cut_cells import (
 )
 from fokkerplanck.fem.space import Space
 from fokkerplanck.problem.initial import Gaussian, InitialDensity
-from fokkerplanck.runtime.ranks import Route
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.ranks import Exchange
 
 #: A box is accepted when fewer points change its integrals by less than this part, by dimension, of
 #: its volume times the largest density in it, ...
@@ -95,11 +93,11 @@ def _dealt_integrals(space: Space, initial: InitialDensity) -> Array:
     """
     own = CellMap.of(space.domain)
     met = _CellIntegrals(space, initial, own).meets_support
-    route = Route.dealing(len(met), space.domain.comm)
-    nodes = route.send(own.nodes[met].reshape(len(met), own.nodes.shape[1] * own.nodes.shape[2]))
+    exchange = Exchange.round_robin(len(met), space.domain.comm)
+    nodes = exchange.send(own.nodes[met].reshape(len(met), own.nodes.shape[1] * own.nodes.shape[2]))
     dealt = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
     integrals = np.zeros((len(own.nodes), space.basis.shape[1]))
-    integrals[met] = route.send_back(_CellIntegrals(space, initial, dealt).compute())
+    integrals[met] = exchange.send_back(_CellIntegrals(space, initial, dealt).compute())
     return integrals
 
 
@@ -197,7 +195,7 @@ class _CellIntegrals:
             split[bad] = np.argmax([gaps(bad, rules) for rules in fewer], axis=0)
         return values, split
 
-    def _place(self, boxes: Boxes) -> Placement:
+    def _place(self, boxes: Boxes) -> Classification:
         """Where boxes lie with respect to the support."""
         if isinstance(self.initial, Gaussian):
             return _uncut(np.zeros(len(boxes), dtype=bool), self._dimension)
@@ -216,7 +214,7 @@ class _CellIntegrals:
         return self.initial.is_centered and on_sphere and self._dimension > 1
 
 
-def _uncut(outside: npt.NDArray[np.bool_], dimension: int) -> Placement:
+def _uncut(outside: npt.NDArray[np.bool_], dimension: int) -> Classification:
     """Where boxes lie that are not cut."""
     order = np.broadcast_to(np.arange(dimension), (len(outside), dimension))
-    return Placement(outside, np.zeros_like(outside), order, np.ones_like(outside))
+    return Classification(outside, np.zeros_like(outside), order, np.ones_like(outside))

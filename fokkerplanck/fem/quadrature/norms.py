@@ -12,9 +12,8 @@ from fokkerplanck.fem.quadrature.absolute_kernels import (
     volume_integral,
 )
 from fokkerplanck.fem.space import Space
-from fokkerplanck.runtime.ranks import Route
-
-Array = npt.NDArray[np.float64]
+from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import Exchange
 
 #: Relative accuracy of the integrals over the cells where the sign changes.
 FINEST = 1e-11
@@ -79,11 +78,11 @@ def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Arr
         phi: logarithm of weight and determinant there, same shape.
         tolerance: absolute, of each cell, shape (C,).
     """
-    route = Route.dealing(len(z), space.domain.comm)
+    exchange = Exchange.round_robin(len(z), space.domain.comm)
     count = z.shape[1]
-    rows = route.send(np.column_stack([z, phi, tolerance]))
+    rows = exchange.send(np.column_stack([z, phi, tolerance]))
     done = [_resolve(space, row[:count], row[count:-1], row[-1]) for row in rows]
-    values, errors = route.send_back(np.reshape(done, (-1, 2))).T
+    values, errors = exchange.send_back(np.reshape(done, (-1, 2))).T
     return values, errors
 
 

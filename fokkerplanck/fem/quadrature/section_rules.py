@@ -3,12 +3,9 @@
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.mesh.recipe import Recipe
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from fokkerplanck.runtime.arrays import Array, Indices
 
 #: Gauss points on a piece of a line, which is no longer than a cell.
 _POINTS = 12
