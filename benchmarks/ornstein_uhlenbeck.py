@@ -25,11 +25,12 @@ from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import regional_sums
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.choice import SolverOptions
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import InitialDensity
-from fokkerplanck.solution.solve import Solution, tabulate
+from fokkerplanck.problem.numerics import SolverOptions
+from fokkerplanck.solution.solve import Evolved
+from fokkerplanck.solution.tabulation import tabulate
 
 from mpi4py import MPI  # isort: skip
 
@@ -119,7 +120,7 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
         times = (HORIZON / 8, HORIZON)
         output = propagator.evolve(load, times, KRYLOV_TOLERANCE)
     with stages.stage("norms"):
-        density = Solution(operator, output, HORIZON).density(HORIZON)
+        density = Evolved(operator, output).field(HORIZON)
         errors = relative_errors(space, density.at_gauss, exact(space.points, HORIZON))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return {

@@ -30,8 +30,9 @@ from fokkerplanck.evolution.krylov import KrylovSpace, Restart
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import regional_sums
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.choice import linear_solver
+from fokkerplanck.linalg.choice import create_solver
 from fokkerplanck.operators.gibbs import GibbsOperator
+from fokkerplanck.problem.numerics import SolverOptions
 
 from mpi4py import MPI  # isort: skip
 from numba import njit  # isort: skip
@@ -122,7 +123,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     bound = None if arguments.vectors is None else Restart(arguments.vectors, (HORIZON,))
     solver = stages.run(
         "preconditioner",
-        lambda: linear_solver(operator, SHIFT, arguments.solver, tolerance=inner),
+        lambda: create_solver(operator, SHIFT, SolverOptions(arguments.solver, tolerance=inner)),
     )
     output = stages.run(
         "krylov",

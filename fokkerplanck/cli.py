@@ -28,6 +28,7 @@ from fokkerplanck.study.files import prepare_folder, record, write_results
 from fokkerplanck.study.results import Results
 from fokkerplanck.study.study import DEFAULT
 from fokkerplanck.verification.driver import run
+from fokkerplanck.verification.observers import FieldWriter
 
 #: File of the densities in the folder of the results.
 FIELDS = "fields.vtkhdf"
@@ -102,7 +103,8 @@ def verify(study: str, out: str, settings: tuple[str, ...], explain: bool, field
 
     loaded = _on_rank_0(comm, prepare)
     with TerminalProgress() if comm.rank == 0 else Progress() as progress:
-        table = run(loaded, comm, progress, folder / FIELDS if fields else None)
+        observers = [FieldWriter(folder / FIELDS)] if fields else []
+        table = run(loaded, comm, progress, observers)
     _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds, explain))
     if fields:
         click.echo(f"written: {folder / FIELDS}")

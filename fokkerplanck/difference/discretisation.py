@@ -1,32 +1,29 @@
-"""One discretisation of a verification problem: tables, propagators and the solutions per depth."""
+"""One discretisation of a study: potentials, propagators and the solutions per depth."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from fokkerplanck.difference.pair import Functionals, PairOutput, evolve_pair
+from fokkerplanck.difference.potentials import PotentialTable
 from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew, Unperturbed
 from fokkerplanck.evolution.krylov import Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.choice import AUTOMATIC, SolverOptions
-from fokkerplanck.mesh.recipe import Domain
+from fokkerplanck.linalg.choice import num_pairs
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.problem.numerics import Numerics
+from fokkerplanck.problem.problem import Problem
 from fokkerplanck.runtime.arrays import Array
-
-#: Gauss points per direction beyond the degree.
-GAUSS_SURPLUS = 3
 
 #: When densities are looked at, in units of the horizon.
 OUTPUT_TIMES = (0.25, 0.5, 1.0)
-
-#: Shift of the companion, in units of the fine discretisation's.
-COARSER_SHIFT = 1.3
 
 
 class Weight(Protocol):
@@ -42,70 +39,54 @@ class Weight(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class PotentialTable:
-    """The potentials at the Gauss points of one space.
-
-    With ``E_N = N(V − V_N)``, and ``E_inf = ℓ`` its limit, the potential of depth N is
-    ``V_N = V − E_N/N``.
-    """
-
-    potential: Array  #: V, shape (C, q)
-    differences: dict[float, Array]  #: E_N per depth, shape (C, q)
-    gradients: dict[float, Array]  #: ∇E_N per depth, shape (C, q, m)
-    errors: dict[float, float]  #: estimated relative error of E_N per depth
-
-    def perturbed(self, depth: float) -> Array:
-        """V_N at the Gauss points."""
-        if math.isinf(depth):
-            return self.potential
-        return self.potential - self.differences[depth] / depth
-
-    def interpolated(self, matrix: Array) -> "PotentialTable":
-        """The tables at other points of the same cells, by an interpolation matrix (P, q)."""
-        return PotentialTable(
-            self.potential @ matrix.T,
-            {depth: values @ matrix.T for depth, values in self.differences.items()},
-            {depth: matrix @ values for depth, values in self.gradients.items()},
-            self.errors,
-        )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is solved, whatever the discretisation."""
-
-    penalty: Weight
-    initial: InitialDensity
-    diffusion: float  #: D
-    horizon: float  #: T
-
-    @property
-    def times(self) -> tuple[float, float]:
-        """Where the Krylov error estimates must be met."""
-        return (self.horizon / 4, self.horizon)
-
-    @property
-    def output_times(self) -> tuple[float, ...]:
-        """When densities are looked at."""
-        return tuple(part * self.horizon for part in OUTPUT_TIMES)
+def log_bound_weight(penalty: Weight, points: Array) -> Array:
+    """``γH/4``, the logarithm of the weight of (C) and (D), at points (..., m), shape (...)."""
+    values = penalty(points.reshape(-1, points.shape[-1]))
+    return 0.25 * penalty.gamma * values.reshape(points.shape[:-1])
 
 
 @dataclass(frozen=True)
 class Discretisation:
     """A Galerkin space with the tables of all potentials on it."""
 
-    problem: Problem
+    problem: Problem  #: of V
+    penalty: Weight
     space: Space
     tables: PotentialTable
-    shift: float  #: of the shift-and-invert Krylov space
-    tolerance: float  #: of the Krylov error estimate
-    solver: SolverOptions = AUTOMATIC
+    numerics: Numerics
+    #: Of V, at infinite depth, and of the V_N that was asked for last
+    propagators: dict[float, Propagator] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @cached_property
+    @property
+    def shift(self) -> float:
+        """Shift s of the Krylov spaces."""
+        return self.numerics.shift / self.problem.horizon
+
+    @property
+    def output_times(self) -> tuple[float, ...]:
+        """When densities are looked at."""
+        return tuple(part * self.problem.horizon for part in OUTPUT_TIMES)
+
+    @property
     def unperturbed(self) -> Propagator:
         """Propagator of V. Collective at first use."""
-        return self._propagator(self.tables.potential)
+        return self.propagator(math.inf)
+
+    def propagator(self, depth: float) -> Propagator:
+        """Propagator of V_N, or of V at infinite depth. Collective.
+
+        Factors are large: those of one finite depth make room for those of the next.
+        """
+        held = self.propagators
+        if depth not in held:
+            for other in [N for N in held if math.isfinite(N) and math.isfinite(depth)]:
+                del held[other]
+            potential = self.tables.perturbed(depth)
+            operator = GibbsOperator(self.space, potential, self.problem.diffusion)
+            held[depth] = Propagator(operator, self.shift, self.numerics.solver)
+        return held[depth]
 
     @cached_property
     def load(self) -> Array:
@@ -115,13 +96,13 @@ class Discretisation:
     @cached_property
     def log_bound_weight(self) -> Array:
         """``γH/4`` at the Gauss points, shape (C, q)."""
-        points = self.space.points
-        values = self.problem.penalty(points.reshape(-1, points.shape[-1]))
-        return 0.25 * self.problem.penalty.gamma * values.reshape(points.shape[:2])
+        return log_bound_weight(self.penalty, self.space.points)
 
     def starting_from(self, initial: InitialDensity) -> "Discretisation":
-        """The same discretisation for another initial density."""
-        return replace(self, problem=replace(self.problem, initial=initial))
+        """The same for another initial density, with the same factors."""
+        other = replace(self, problem=replace(self.problem, initial=initial))
+        other.propagators.update(self.propagators)
+        return other
 
     @cached_property
     def restart(self) -> Restart | None:
@@ -130,8 +111,8 @@ class Discretisation:
         Raises:
             SolverError: there is not enough memory.
         """
-        pairs = self.solver.num_pairs(self.space)
-        return None if pairs is None else Restart(pairs, self.problem.output_times)
+        pairs = num_pairs(self.space, self.numerics.solver)
+        return None if pairs is None else Restart(pairs, self.output_times)
 
     @cached_property
     def recycling(self) -> Unperturbed:
@@ -146,15 +127,14 @@ class Discretisation:
 
         Its functionals are ``∫ θ_i N(p − p^N)`` and ``N(E[V(θ_t)] − E[V_N(θ^N_t)])``.
         """
-        limit = math.isinf(depth)
-        perturbed = self.unperturbed if limit else self._propagator(self.tables.perturbed(depth))
+        perturbed = self.propagator(depth)
         return evolve_pair(
             self.unperturbed.operator,
             perturbed,
             self.recycling,
             self.tables.gradients[depth],
-            self.problem.times,
-            self.tolerance,
+            self.numerics.times(self.problem.horizon),
+            self.numerics.tolerance,
             self._functionals(depth, perturbed.operator),
             self.restart,
         )
@@ -173,30 +153,22 @@ class Discretisation:
         )
         return Functionals(on_density, on_difference)
 
-    def coarser(self) -> "Discretisation":
+    def coarser(
+        self, tabulate: Callable[[Space], PotentialTable] | None = None
+    ) -> "Discretisation":
         """The companion of lower degree, other shift and looser tolerance.
 
         The two have nothing in common but the mesh, so their distance estimates the error of the
         companion.
+
+        Args:
+            tabulate: the potentials at the companion's own Gauss points; without it they are
+                interpolated from those of this space.
         """
-        space = Space(
-            self.space.domain, self.space.degree - 2, self.space.degree - 2 + GAUSS_SURPLUS
-        )
-        matrix = self.space.gauss_interpolation(space.rule[0])
-        return Discretisation(
-            self.problem,
-            space,
-            self.tables.interpolated(matrix),
-            COARSER_SHIFT * self.shift,
-            3.0 * self.tolerance,
-            self.solver,
-        )
-
-    def _propagator(self, potential: Array) -> Propagator:
-        operator = GibbsOperator(self.space, potential, self.problem.diffusion)
-        return Propagator(operator, self.shift, self.solver)
-
-
-def gauss_space(domain: Domain, degree: int) -> Space:
-    """The space of a degree with the number of Gauss points that it wants."""
-    return Space(domain, degree, degree + GAUSS_SURPLUS)
+        numerics = self.numerics.coarse()
+        space = Space(self.space.domain, numerics.degree, numerics.degree + 3)
+        if tabulate is None:
+            tables = self.tables.interpolated(self.space.gauss_interpolation(space.rule[0]))
+        else:
+            tables = tabulate(space)
+        return Discretisation(self.problem, self.penalty, space, tables, numerics)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from mpi4py import MPI
 
-from fokkerplanck.difference.pair_solution import SAFETY, Number, PairSolution, krylov_error
+from fokkerplanck.difference.number import Number
+from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.suprema import Functional, supremum
 from fokkerplanck.evolution.dense_output import ROUNDING
+from fokkerplanck.evolution.errors import SAFETY, krylov_error
 from fokkerplanck.fem.quadrature.norms import FINEST, RegionalNorm, regional_sums, weighted_l1
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
@@ -80,7 +82,7 @@ def _l1_numbers(
         for solution, weight in zip((fine, coarse), weights, strict=True)
     )
     values = _with_total(norm.values)
-    boundary = fine.boundary_amplitude(fine.difference(time))
+    boundary = fine.difference(time).at_wall
     krylov, coarse_krylov = (
         _krylov_part(solution, time, weight)
         for solution, weight in zip((fine, coarse), weights, strict=True)
@@ -108,7 +110,9 @@ def _l1_norm(solution: PairSolution, time: float, weight: Array) -> RegionalNorm
     """``∫ w |π_N z|`` per region. Collective."""
     log_weight = np.log(weight) + solution.pair.perturbed.log_gibbs
     discretisation = solution.discretisation
-    relative = FINEST if solution.dimension < 3 else _SIGN_CHANGES * discretisation.tolerance
+    relative = (
+        FINEST if solution.dimension < 3 else _SIGN_CHANGES * discretisation.numerics.tolerance
+    )
     return weighted_l1(discretisation.space, log_weight, solution.pair.difference(time), relative)
 
 
@@ -152,9 +156,7 @@ def _mass_defect(solution: PairSolution) -> Number:
 def _density_min(solution: PairSolution) -> float:
     """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
     space = solution.discretisation.space
-    nodes = space.element.points
     inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
-    log_gibbs = solution.pair.perturbed.log_gibbs @ space.gauss_interpolation(nodes).T
-    u = space.evaluate(solution.nodal_density(solution.horizon), np.eye(nodes.shape[0]))
-    smallest = float(np.min((np.exp(log_gibbs) * u)[inside], initial=np.inf))
+    values = solution.nodal_density(solution.horizon).in_all_cells(space.element.points)
+    smallest = float(np.min(values[inside], initial=np.inf))
     return float(space.domain.comm.allreduce(smallest, op=MPI.MIN))

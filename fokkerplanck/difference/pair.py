@@ -79,6 +79,64 @@ class PairOutput:
         return self.recycling.coefficients(self.output.coefficients(time)[: self._split])
 
 
+class PairResolvent:
+    """The resolvent of the pair, one block after the other.
+
+    A pair is one array of two blocks: what stands for u (`Unperturbed`), and ``scale·z``, where the
+    scale makes both blocks of the first pair equally large. With ``S = (M + K/s)^{-1}`` and S_N
+    likewise, a step solves
+
+        (u, z)  ↦  (S M u,  S_N (M_N z − B S M u / s)).
+
+    Args:
+        unperturbed: operator of V.
+        perturbed: propagator of V_N (for the sharp limit: of V), on the same space.
+        recycling: p, with the same shift.
+        drift: ``N∇(V − V_N)`` at the Gauss points, shape (C, q, m) (for the limit: ∇ℓ).
+        functionals: to be known of the pair; none by default.
+    """
+
+    def __init__(
+        self,
+        unperturbed: GibbsOperator,
+        perturbed: Propagator,
+        recycling: Unperturbed,
+        drift: Array,
+        functionals: Functionals | None = None,
+    ) -> None:
+        """Solve for the first pair. Collective."""
+        self._perturbed, self._recycling, self._functionals = perturbed, recycling, functionals
+        self._couple = unperturbed.coupling(drift)
+        self._split = len(recycling.start)
+        parts = recycling.weights, perturbed.operator.krylov_weights
+        self.weights = np.concatenate(parts)  #: diagonal of the inner product
+        z = self._respond(np.zeros(unperturbed.space.num_owned), recycling.start)
+        comm = unperturbed.space.domain.comm
+        blocks = zip(parts, (recycling.start, z), strict=True)
+        sizes = [comm.allreduce(float(weights @ block**2)) for weights, block in blocks]
+        self.scale = float(np.sqrt(sizes[0] / sizes[1])) if sizes[1] > 0 else 1.0
+        self.start = np.concatenate([recycling.start, self.scale * z])
+
+    def step(self, pair: Array) -> Array:
+        """The resolvent applied to a pair. Collective."""
+        block = self._recycling.step(pair[: self._split])
+        source = self._perturbed.operator.apply_mass(pair[self._split :]) / self.scale
+        return np.concatenate([block, self.scale * self._respond(source, block)])
+
+    def observe(self, pair: Array) -> Array:
+        """This rank's summands of the functionals of a pair, shape (j,)."""
+        if self._functionals is None:
+            return np.empty(0)
+        u = self._recycling.coefficients(pair[: self._split])
+        on_difference = self._functionals.on_difference @ pair[self._split :] / self.scale
+        return self._functionals.on_density @ u + on_difference
+
+    def _respond(self, source: Array, block: Array) -> Array:
+        """Owned coefficients of ``S_N (source − B u / s)``, u being what the block stands for."""
+        coupling = self._couple(self._recycling.coefficients(block))
+        return self._perturbed.solve(source - coupling / self._perturbed.shift)
+
+
 def evolve_pair(
     unperturbed: GibbsOperator,
     perturbed: Propagator,
@@ -104,40 +162,16 @@ def evolve_pair(
     Raises:
         KrylovError: the tolerance cannot be met.
     """
-    shift, comm = perturbed.shift, unperturbed.space.domain.comm
-    weights = recycling.weights, perturbed.operator.krylov_weights
-    split = len(recycling.start)
-    couple = unperturbed.coupling(drift)
-
-    def respond(source: Array, block: Array) -> Array:
-        return perturbed.solve(source - couple(recycling.coefficients(block)) / shift)
-
-    z = respond(np.zeros(unperturbed.space.num_owned), recycling.start)
-    sizes = [
-        comm.allreduce(float(d @ v**2)) for d, v in zip(weights, (recycling.start, z), strict=True)
-    ]
-    scale = float(np.sqrt(sizes[0] / sizes[1])) if sizes[1] > 0 else 1.0
-
-    def step(pair: Array) -> Array:
-        block = recycling.step(pair[:split])
-        z = respond(perturbed.operator.apply_mass(pair[split:]) / scale, block)
-        return np.concatenate([block, scale * z])
-
-    def observe(pair: Array) -> Array:
-        if functionals is None:
-            return np.empty(0)
-        on_density = functionals.on_density @ recycling.coefficients(pair[:split])
-        return on_density + functionals.on_difference @ pair[split:] / scale
-
+    pair = PairResolvent(unperturbed, perturbed, recycling, drift, functionals)
     krylov = KrylovSpace(
-        step,
-        np.concatenate([recycling.start, scale * z]),
-        np.concatenate(weights),
-        comm,
-        shift,
-        largest_basis(shift, max(times)),
-        observe,
+        pair.step,
+        pair.start,
+        pair.weights,
+        unperturbed.space.domain.comm,
+        perturbed.shift,
+        largest_basis(perturbed.shift, max(times)),
+        pair.observe,
         restart,
     )
     output = krylov.evolve(times, tolerance)
-    return PairOutput(unperturbed, perturbed.operator, recycling, krylov, output, scale)
+    return PairOutput(unperturbed, perturbed.operator, recycling, krylov, output, pair.scale)

@@ -6,8 +6,10 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import minimize_scalar
 
-from fokkerplanck.difference.pair_solution import SAFETY, Number, PairSolution, krylov_error
+from fokkerplanck.difference.number import Number
+from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.evolution.dense_output import ROUNDING, TimeGrid
+from fokkerplanck.evolution.errors import SAFETY, krylov_error
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
 
@@ -38,7 +40,7 @@ class Functional:
     def mean(cls, solution: PairSolution) -> "Functional":
         """``N E[θ_t − θ^N_t] = ∫ θ π_N z``. Collective."""
         space = solution.discretisation.space
-        boundary = solution.boundary_amplitude(solution.difference(solution.horizon))
+        boundary = solution.difference(solution.horizon).at_wall
         return cls(
             solution,
             solution.pair.output.observed[:-1],
@@ -57,10 +59,8 @@ class Functional:
             solution,
             pair.output.observed[-1:],
             np.array([start]),
-            solution.boundary_amplitude(solution.difference(solution.horizon))
-            * space.integrate(height)
-            + solution.boundary_amplitude(solution.limit_density(solution.horizon))
-            * space.integrate(np.abs(gap)),
+            solution.difference(solution.horizon).at_wall * space.integrate(height)
+            + solution.limit_density(solution.horizon).at_wall * space.integrate(np.abs(gap)),
         )
 
     def curve(self, grid: TimeGrid) -> "Curve":

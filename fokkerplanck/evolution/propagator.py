@@ -6,9 +6,9 @@ from functools import cached_property
 
 from fokkerplanck.evolution.dense_output import DenseOutput
 from fokkerplanck.evolution.krylov import KrylovSpace, Restart
-from fokkerplanck.linalg.choice import AUTOMATIC, LinearSolver, SolverOptions
+from fokkerplanck.linalg.choice import LinearSolver, create_solver
 from fokkerplanck.operators.gibbs import GibbsOperator
-from fokkerplanck.problem.numerics import STRIDE
+from fokkerplanck.problem.numerics import AUTOMATIC, STRIDE, SolverOptions
 from fokkerplanck.runtime.arrays import Array
 
 #: Most Krylov vectors, in units of the square root of shift times horizon.
@@ -31,7 +31,7 @@ class Propagator:
     @cached_property
     def _resolvent(self) -> LinearSolver:
         """The resolvent. Collective at first use."""
-        return self.options.create(self.operator, self.shift)
+        return create_solver(self.operator, self.shift, self.options)
 
     @property
     def description(self) -> str:

@@ -1,4 +1,4 @@
 """How is ``(M + K/s) u = b`` solved, and what does it cost?
 
-Front door: `choice.SolverOptions`.
+Front door: `choice.create_solver`.
 """

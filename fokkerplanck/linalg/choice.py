@@ -8,7 +8,7 @@ fitted to factors of disks and balls of degree 2 to 8 (`docs/scaling.md`).
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from mpi4py import MPI
@@ -18,10 +18,8 @@ from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.cholesky import CholeskySolver
 from fokkerplanck.linalg.conjugate_gradients import ConjugateGradientSolver, SolverError
 from fokkerplanck.operators.gibbs import GibbsOperator
-from fokkerplanck.problem.numerics import FEWEST_VECTORS
+from fokkerplanck.problem.numerics import AUTOMATIC, FEWEST_VECTORS, SolverOptions
 from fokkerplanck.runtime.arrays import Array
-
-Method = Literal["auto", "cholesky", "iterative"]
 
 #: Part of the free memory that factors may take; the Krylov basis needs some, too.
 _SHARE = 0.5
@@ -53,30 +51,25 @@ class LinearSolver(Protocol):
         """Solve for the owned coefficients. Collective."""
 
 
-def linear_solver(
-    operator: GibbsOperator,
-    shift: float,
-    method: Method = "auto",
-    memory: float | None = None,
-    tolerance: float = 1e-12,
+def create_solver(
+    operator: GibbsOperator, shift: float, options: SolverOptions = AUTOMATIC
 ) -> LinearSolver:
     """Cholesky factors where they fit into memory, else conjugate gradients. Collective.
 
     Args:
         operator: M and K.
         shift: s > 0.
-        method: "cholesky" or "iterative" force one of them.
-        memory: bytes that all ranks together may take; by default part of what is free.
-        tolerance: of the iteration, relative; factors are exact to rounding.
+        options: which solver, how much memory, how accurate an iteration; factors are exact to
+            rounding.
 
     Raises:
         SolverError: there is not enough memory.
     """
-    choice = choose(operator.space, method, memory)
+    choice = choose(operator.space, options)
     try:
         if choice.method == "cholesky":
             return CholeskySolver(operator, shift)
-        return ConjugateGradientSolver(operator, shift, tolerance)
+        return ConjugateGradientSolver(operator, shift, options.tolerance)
     except (MemoryError, PETSc.Error) as error:
         raise SolverError(
             f"the {choice.method} solver failed, probably for want of memory ({error}); "
@@ -84,42 +77,17 @@ def linear_solver(
         ) from error
 
 
-@dataclass(frozen=True)
-class SolverOptions:
-    """How systems with ``M + K/shift`` are to be solved."""
+def num_pairs(space: Space, options: SolverOptions) -> int | None:
+    """Pairs of Krylov vectors that a difference may hold, None for all. Collective.
 
-    method: Method = "auto"
-    memory: float | None = None  #: bytes that all ranks together may take; by default what is free
-    tolerance: float = 1e-12  #: of the iteration
-    vectors: int | None = None  #: pairs of Krylov vectors that may be held; by default what fits
-
-    def num_pairs(self, space: Space) -> int | None:
-        """Pairs of Krylov vectors that a difference may hold, None for all. Collective.
-
-        Raises:
-            SolverError: there is not enough memory.
-        """
-        if self.vectors is not None:
-            return self.vectors
-        choice = self.choose(space)
-        more = (choice.allowed - choice.needed) / (_PAIR * space.num_unknowns)
-        return None if FEWEST_VECTORS + more >= _ALL_PAIRS else FEWEST_VECTORS + int(more)
-
-    def choose(self, space: Space) -> "Choice":
-        """What `create` will take. Collective."""
-        return choose(space, self.method, self.memory)
-
-    def create(self, operator: GibbsOperator, shift: float) -> LinearSolver:
-        """Set up the solver of an operator. Collective.
-
-        Raises:
-            SolverError: there is not enough memory.
-        """
-        return linear_solver(operator, shift, self.method, self.memory, self.tolerance)
-
-
-#: The choice by memory.
-AUTOMATIC: Final = SolverOptions()
+    Raises:
+        SolverError: there is not enough memory.
+    """
+    if options.vectors is not None:
+        return options.vectors
+    choice = choose(space, options)
+    more = (choice.allowed - choice.needed) / (_PAIR * space.num_unknowns)
+    return None if FEWEST_VECTORS + more >= _ALL_PAIRS else FEWEST_VECTORS + int(more)
 
 
 @dataclass(frozen=True)
@@ -136,17 +104,13 @@ class Choice:
         return f"{self.method}, for about {_gigabytes(self.needed)} of {_gigabytes(self.allowed)}"
 
 
-def choose(space: Space, method: Method = "auto", memory: float | None = None) -> Choice:
-    """What `linear_solver` takes, before anything is computed. Collective.
-
-    Args:
-        space: of the operator.
-        method: "cholesky" or "iterative" force one of them.
-        memory: bytes that all ranks together may take; by default part of what is free.
+def choose(space: Space, options: SolverOptions = AUTOMATIC) -> Choice:
+    """What `create_solver` takes, before anything is computed. Collective.
 
     Raises:
         SolverError: there is not enough memory.
     """
+    method, memory = options.method, options.memory
     memory = _SHARE * free_memory(space.domain.comm) if memory is None else memory
     basis = _PAIR * FEWEST_VECTORS * space.num_unknowns
     needed = {

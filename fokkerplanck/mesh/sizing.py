@@ -13,7 +13,8 @@ from fokkerplanck.mesh.angular import COUNTS, cells_per_edge, directions_on_sphe
 from fokkerplanck.mesh.recipe import Family, Recipe
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
-from fokkerplanck.problem.initial import Gaussian, InitialDensity
+from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.problem.problem import Problem
 from fokkerplanck.runtime.arrays import Array
 
 #: Largest change of V/D over a cell in each direction.
@@ -57,23 +58,25 @@ _NUM_RADII = 49
 class Surroundings:
     """What the mesh must respect besides the potential."""
 
+    problem: Problem
     annuli: Annuli
-    initial: InitialDensity
-    diffusion: float  #: D
-    horizon: float  #: T
-    cap_breaks: tuple[float, ...]  #: radii where the cap is not analytic
+    cap_breaks: tuple[float, ...] = ()  #: radii where the cap is not analytic
 
     @property
     def dimension(self) -> int:
         """Number of parameters m."""
-        return self.initial.dimension
+        return self.problem.dimension
+
+    @property
+    def initial(self) -> InitialDensity:
+        """The initial density p_0."""
+        return self.problem.initial
 
     @property
     def breaks(self) -> tuple[float, ...]:
         """Radii of spheres on which facets lie, besides those of the annuli."""
-        compact = not isinstance(self.initial, Gaussian)
-        edge = (self.initial.radius,) if compact and self.initial.is_centered else ()
-        return (*self.cap_breaks, *edge)
+        edge = self.initial.is_compact and self.initial.is_centered
+        return (*self.cap_breaks, *((self.initial.radius,) if edge else ()))
 
     @property
     def farthest_exponent(self) -> float:
@@ -103,12 +106,12 @@ class Surroundings:
     @property
     def _spread(self) -> float:
         """``2DT``."""
-        return 2.0 * self.diffusion * self.horizon
+        return 2.0 * self.problem.diffusion * self.problem.horizon
 
     @property
     def points(self) -> tuple[float, ...]:
         """Ends of the support of p_0 on the line."""
-        if self.dimension > 1 or isinstance(self.initial, Gaussian):
+        if self.dimension > 1 or not self.initial.is_compact:
             return ()
         return (
             self.initial.center[0] - self.initial.radius,
@@ -136,7 +139,7 @@ def outer_radius(
     of the last annulus, which that annulus' integral is made of. What is left is part of the
     uncertainty, where the whole ball, and V for (B), enter as factors.
     """
-    rate = (1.0 / around.diffusion - 0.25) * gamma
+    rate = (1.0 / around.problem.diffusion - 0.25) * gamma
     inner = around.annuli.radius / 2 if around.annuli.count else 0.0
     unit = directions(around.dimension, MANY_DIRECTIONS)
     needed = float(np.max(penalty(inner * unit))) + -math.log(_OUTER_SHARE * accuracy) / rate
@@ -159,7 +162,7 @@ def choose_recipe(
 
     Args:
         potential: V at points of shape (P, m), or several potentials, shape (j, P).
-        around: annuli, initial density and scales.
+        around: the problem, its annuli and breaks.
         radius: outer radius.
         degree: lowest degree of the elements that will be used.
         accuracy: relative accuracy that is aimed at.
@@ -168,35 +171,25 @@ def choose_recipe(
     Raises:
         ValueError: ``e^{−V/D}`` leaves double range on the ball.
     """
+    m, diffusion = around.dimension, around.problem.diffusion
+
+    def scaled(points: Array) -> Array:
+        return potential(points) / diffusion
+
     radii = np.linspace(0.0, radius, _NUM_RADII)
-    unit = directions(around.dimension)
-    points = radii[:, None, None] * unit
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = potential(points.reshape(-1, around.dimension)).reshape(-1, len(radii), len(unit))
-    _check_heights(values, radii, around)
-    slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2)) / around.diffusion
-    diffusive = math.sqrt(2.0 * around.diffusion * around.horizon)
-    largest = np.maximum(LARGEST_CELL * min(1.0, diffusive), LARGEST_RATIO * radii)
-    exponent = EXPONENT_PER_CELL
-    if around.dimension == 3:
-        largest *= BALL_FACTOR
-        exponent *= BALL_EXPONENT_FACTOR
-    sizes = np.minimum(largest, exponent / np.maximum(slope, 1e-300))
-    heat = np.maximum(around.heat_slope(radii), 1e-300)
-    sizes = np.minimum(sizes, _HEAT_PER_CELL[around.dimension] / heat) / refinement
+    sizes = _radial_sizes(potential, around, radii) / refinement
     edges = (*around.annuli.edges, *around.breaks, radius)
     spheres = np.unique([r for r in edges if r <= radius])
-    scaled = _scaled(potential, around.diffusion)
     sides: tuple[tuple[float, ...], ...] = ()
     cells = COUNTS[0]
-    if around.dimension == 2:
+    if m == 2:
         sides = angular_partition(
             scaled, spheres, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
         )
-    if around.dimension == 3:
+    if m == 3:
         cells = cells_per_edge(scaled, spheres, degree, EXPONENT_PER_CELL, refinement)
     return Recipe(
-        family=get_args(Family)[around.dimension - 1],
+        family=get_args(Family)[m - 1],
         annuli=around.annuli,
         radius=radius,
         breaks=tuple(b for b in around.breaks if b < radius),
@@ -204,23 +197,41 @@ def choose_recipe(
         sizes=tuple(zip(radii.tolist(), sizes.tolist(), strict=True)),
         sides=sides,
         sectors=4 * cells,
-        geometry_degree=_GEOMETRY_DEGREES[around.dimension],
+        geometry_degree=_GEOMETRY_DEGREES[m],
     )
 
 
+def _radial_sizes(potential: Callable[[Array], Array], around: Surroundings, radii: Array) -> Array:
+    """Radial size of the cells at some radii, same shape.
+
+    It is the least of what the diffusive length, the steepest slope of V/D at a radius, and the
+    heat kernel allow.
+    """
+    m = around.dimension
+    points = radii[:, None, None] * directions(m)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = potential(points.reshape(-1, m)).reshape(-1, len(radii), points.shape[1])
+    _check_heights(values, radii, around)
+    slope = np.max(np.abs(np.gradient(values, radii, axis=1)), axis=(0, 2))
+    slope /= around.problem.diffusion
+    diffusive = np.maximum(
+        LARGEST_CELL * min(1.0, around.problem.diffusive_length), LARGEST_RATIO * radii
+    )
+    factor, exponent = (BALL_FACTOR, BALL_EXPONENT_FACTOR) if m == 3 else (1.0, 1.0)
+    heat = np.maximum(around.heat_slope(radii), 1e-300)
+    steep = exponent * EXPONENT_PER_CELL / np.maximum(slope, 1e-300)
+    sizes: Array = np.minimum(np.minimum(factor * diffusive, steep), _HEAT_PER_CELL[m] / heat)
+    return sizes
+
+
 def _check_heights(values: Array, radii: Array, around: Surroundings) -> None:
-    """Refuse a ball on which the Gibbs density underflows."""
+    """Refuse a ball on which the Gibbs density underflows; V has the shape (j, radii, units)."""
     highest = np.max(np.nan_to_num(values, nan=np.inf, posinf=np.inf), axis=(0, 2))
-    exponents = (
-        highest - np.min(values, initial=np.inf, where=np.isfinite(values))
-    ) / around.diffusion
+    lowest = np.min(values, initial=np.inf, where=np.isfinite(values))
+    exponents = (highest - lowest) / around.problem.diffusion
     too_high = exponents > LARGEST_EXPONENT
     nearest = float(np.min(radii, where=too_high, initial=np.inf))
     check_range(float(np.max(exponents)), nearest, around.annuli)
-
-
-def _scaled(potential: Callable[[Array], Array], diffusion: float) -> Callable[[Array], Array]:
-    return lambda points: potential(points) / diffusion
 
 
 def angular_partition(

@@ -62,6 +62,11 @@ class InitialDensity:
         return not np.any(self.center)
 
     @property
+    def is_compact(self) -> bool:
+        """Whether the density vanishes outside a ball."""
+        return True
+
+    @property
     def is_smooth_inside(self) -> bool:
         """Whether all derivatives have limits where the edge is approached from inside."""
         return True
@@ -142,6 +147,11 @@ class Gaussian(InitialDensity):
     """Normal density with standard deviation `radius` per axis; not compactly supported."""
 
     reach: ClassVar[float] = 12.0
+
+    @property
+    def is_compact(self) -> bool:
+        """It is positive everywhere."""
+        return False
 
     def profile(self, s: Array) -> Array:
         """Unnormalised radial profile."""

@@ -23,10 +23,10 @@ _CONTOURS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 def draw_pictures(table: Results, title: str, path: Path) -> None:
     """Save as PNG the curves behind the suprema of (A) and (B), the density and its error.
 
-    With three parameters the rows have three panes each, and the figure is higher.
+    With three parameters the rows have three functions each, and the figure is higher.
     """
-    picture = table.picture
-    rows = [] if picture is None else _rows(picture)
+    fields = table.grid_functions
+    rows = [] if fields is None else _rows(fields)
     figure = Figure(figsize=(13, 4.2 * (1 + len(rows))), layout="constrained")
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(1 + len(rows), 1, squeeze=False)[:, 0]
@@ -37,8 +37,8 @@ def draw_pictures(table: Results, title: str, path: Path) -> None:
     ):
         axes.set(title=f"{bound} before the supremum", xlabel="$t$", ylabel=name)
         _draw_histories(axes, [h for h in table.histories if h.bound == bound])
-    for part, panes in zip(parts[1:], rows, strict=True):
-        _draw_row(part, panes)
+    for part, functions in zip(parts[1:], rows, strict=True):
+        _draw_row(part, functions)
     figure.suptitle(title)
     with replaced(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
@@ -60,12 +60,12 @@ def _draw_histories(axes: Any, histories: Sequence[History]) -> None:
             axes.set_xlabel("$t$   (zero up to its uncertainty)")
 
 
-def _rows(picture: GridFunctions) -> list[list[tuple[str, GridFunction, bool]]]:
-    """Title, pane and whether it shows an error, of each pane in each row."""
-    limit = math.isinf(picture.depth)
+def _rows(fields: GridFunctions) -> list[list[tuple[str, GridFunction, bool]]]:
+    """Title, function and whether it shows an error, of each function in each row."""
+    limit = math.isinf(fields.depth)
     p = "$p$" if limit else "$p^N$"
-    at = f"at $T$, {_depth(picture.depth)}"
-    densities, errors = picture.densities, picture.errors
+    at = f"at $T$, {_depth(fields.depth)}"
+    densities, errors = fields.densities, fields.errors
     lines = "" if densities[0].values.ndim == 1 else "; lines: decades"
     weighted = r"$N\,e^{\gamma H/4}\,|p-p^N|$"
     if len(errors) == 1:
@@ -76,34 +76,39 @@ def _rows(picture: GridFunctions) -> list[list[tuple[str, GridFunction, bool]]]:
             ]
         ]
     return [
-        [(f"{p} integrated over {_rest(pane)}, {at}{lines}", pane, False) for pane in densities],
-        [(f"{weighted} on {_rest(pane)}$=0$, {at}", pane, True) for pane in errors],
+        [
+            (f"{p} integrated over {_rest(function)}, {at}{lines}", function, False)
+            for function in densities
+        ],
+        [(f"{weighted} on {_rest(function)}$=0$, {at}", function, True) for function in errors],
     ]
 
 
-def _rest(pane: GridFunction) -> str:
-    """The one of three parameters that a pane does not have."""
-    return rf"$\theta_{({0, 1, 2} - set(pane.axes)).pop()}$"
+def _rest(function: GridFunction) -> str:
+    """The one of three parameters that a function does not have."""
+    return rf"$\theta_{({0, 1, 2} - set(function.axes)).pop()}$"
 
 
 def _depth(depth: float) -> str:
     return r"$N\to\infty$" if math.isinf(depth) else f"$N={depth:g}$"
 
 
-def _draw_row(figure: Any, panes: Sequence[tuple[str, GridFunction, bool]]) -> None:
-    """Panes side by side, with one scale of colours for all."""
-    largest = max(float(np.nanmax(pane.values, initial=0.0)) for _, pane, _ in panes)
-    row = np.atleast_1d(figure.subplots(1, len(panes)))
-    shared = len(panes) > 2
+def _draw_row(figure: Any, functions: Sequence[tuple[str, GridFunction, bool]]) -> None:
+    """Functions side by side, with one scale of colours for all."""
+    largest = max(float(np.nanmax(function.values, initial=0.0)) for _, function, _ in functions)
+    row = np.atleast_1d(figure.subplots(1, len(functions)))
+    shared = len(functions) > 2
     images = [
-        _draw_pane(axes, pane, error, largest if shared else float(np.nanmax(pane.values)))
-        for axes, (_, pane, error) in zip(row, panes, strict=True)
+        _draw_function(
+            axes, function, error, largest if shared else float(np.nanmax(function.values))
+        )
+        for axes, (_, function, error) in zip(row, functions, strict=True)
     ]
-    for axes, (title, pane, _) in zip(row, panes, strict=True):
+    for axes, (title, function, _) in zip(row, functions, strict=True):
         axes.set_title(title, fontsize="medium")
-        axes.set_xlabel(rf"$\theta_{pane.axes[0]}$")
-        if len(pane.axes) > 1:
-            axes.set(ylabel=rf"$\theta_{pane.axes[1]}$", aspect="equal")
+        axes.set_xlabel(rf"$\theta_{function.axes[0]}$")
+        if len(function.axes) > 1:
+            axes.set(ylabel=rf"$\theta_{function.axes[1]}$", aspect="equal")
             axes.locator_params(nbins=6)
     if shared and images[0] is not None:
         figure.colorbar(images[0], ax=list(row))
@@ -112,10 +117,10 @@ def _draw_row(figure: Any, panes: Sequence[tuple[str, GridFunction, bool]]) -> N
             figure.colorbar(image, ax=axes)
 
 
-def _draw_pane(axes: Any, pane: GridFunction, error: bool, largest: float) -> Any:
+def _draw_function(axes: Any, function: GridFunction, error: bool, largest: float) -> Any:
     """A curve, or a map; the map is returned for its scale of colours."""
-    if pane.values.ndim == 1:
-        axes.plot(pane.grid, pane.values)
+    if function.values.ndim == 1:
+        axes.plot(function.grid, function.values)
         axes.grid(alpha=0.3)
         if error and largest > 0.0:
             axes.set_yscale("log")
@@ -128,10 +133,10 @@ def _draw_pane(axes: Any, pane: GridFunction, error: bool, largest: float) -> An
     else:
         scale = Normalize(0.0, largest)
     colors = "inferno" if error else "viridis"
-    values = pane.values.T
+    values = function.values.T
     image = axes.pcolormesh(
-        pane.grid,
-        pane.grid,
+        function.grid,
+        function.grid,
         values,
         norm=scale,
         cmap=colors,
@@ -141,8 +146,8 @@ def _draw_pane(axes: Any, pane: GridFunction, error: bool, largest: float) -> An
     if not error:
         logarithms = np.log10(np.maximum(values / largest, 1e-30))
         axes.contour(
-            pane.grid,
-            pane.grid,
+            function.grid,
+            function.grid,
             logarithms,
             np.log10(_CONTOURS),
             colors="white",

@@ -1,68 +1,43 @@
-"""A probability density: values, integrals, moments, current, marginals and samples."""
+"""A probability density: values, moments, current, marginals and samples, each with its error."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mpi4py import MPI
 
-from fokkerplanck.fem.cells import CellMap
-from fokkerplanck.fem.location import Location, locate
-from fokkerplanck.fem.point_kernels import evaluate, evaluate_with_slopes
-from fokkerplanck.fem.quadrature.section_rules import section_rule
-from fokkerplanck.fem.space import Space, lagrange_basis
-from fokkerplanck.operators.gibbs import GibbsOperator
-from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.solution.companions import LEAST_PART, Companions
+from fokkerplanck.solution.field import CellFunction, Field, Points, marginals
 from fokkerplanck.solution.sampling import draw
-
-#: Points that are evaluated at once.
-_CHUNK = 8192
+from fokkerplanck.solution.uncertain import uncertain
 
 
 @dataclass(frozen=True, eq=False)
-class Density:
-    """The density ``p = π u`` with ``π = exp(−(V − min V)/D)`` and u in a Galerkin space.
+class Density(Field):
+    """The density ``p = π u`` of mass 1.
 
-    Inside a cell ``ln π`` is the polynomial through its values at the Gauss points, so that p is
-    known everywhere, whatever the potential was given by. Coefficients are distributed over ranks;
-    every result is the same on all ranks.
+    Numbers and arrays that it returns have an ``uncertainty``, and its ``parts``, if the density
+    comes from `solve`; they are plain otherwise.
     """
 
-    operator: GibbsOperator
-    coefficients: Array  #: owned coefficients of u, shape (num_owned,)
+    companions: Companions | None = None  #: what errors are estimated from
 
-    def __post_init__(self) -> None:
-        """Fetch the coefficients that other ranks own. Collective.
+    @classmethod
+    def normalised(cls, raw: Field, companions: Companions | None = None) -> "Density":
+        """The field divided by its mass. Collective."""
+        return cls(raw.operator, raw.coefficients / raw.integral, companions)
 
-        Later it may be only some ranks that have points or samples in their cells.
-        """
-        _ = self._local
-
-    @property
-    def space(self) -> Space:
-        """The space of u."""
-        return self.operator.space
-
-    @property
-    def dimension(self) -> int:
-        """Number of parameters m."""
-        return self.space.domain.dimension
-
-    @cached_property
-    def at_gauss(self) -> Array:
-        """Values of p at the owned Gauss points, shape (C, q). Collective at first use."""
-        return self.operator.gibbs * self.space.evaluate(self.coefficients)
-
-    def __call__(self, points: npt.ArrayLike) -> Array:
+    def __call__(self, points: npt.ArrayLike) -> Any:
         """Values (P,) at points of shape (P, m), the same on every rank. Collective.
 
         They are 0 outside the domain.
         """
-        return self._scattered(np.asarray(points, dtype=np.float64), self.in_cells, ())
+        functions = [field.in_cells for field in self._fields]
+        return self._at_points(Points.located(points, self.space), functions, (), 1.0)
 
-    def current(self, points: npt.ArrayLike) -> Array:
+    def current(self, points: npt.ArrayLike) -> Any:
         """Probability current ``J = −(D∇p + p∇V) = −D π ∇u``. Collective.
 
         Args:
@@ -71,10 +46,13 @@ class Density:
         Returns:
             Shape (P, m); 0 outside the domain.
         """
-        at = np.asarray(points, dtype=np.float64)
-        return self._scattered(at, self._current_in_cells, (self.dimension,))
+        functions = [field.current_in_cells for field in self._fields]
+        # what the wall reflects flows across it within a diffusive length of the cell's size
+        reach = self.operator.diffusion / self.space.domain.recipe.radius
+        at = Points.located(points, self.space)
+        return self._at_points(at, functions, (self.dimension,), reach)
 
-    def expectation(self, function: Callable[[Array], npt.ArrayLike]) -> Array:
+    def expectation(self, function: Callable[[Array], npt.ArrayLike]) -> Any:
         """``∫ f p`` by the Gauss rule. Collective.
 
         Args:
@@ -83,54 +61,84 @@ class Density:
         Returns:
             Scalar or shape (k,).
         """
-        values = np.asarray(function(self.space.points.reshape(-1, self.dimension)))
-        local = (self.space.weights * self.at_gauss).ravel() @ values
-        return self.space.domain.comm.allreduce(local)
+        value = self.weighted(function)
+        if self.companions is None:
+            return value
+        space, comm = self.space, self.space.domain.comm
+        f = np.abs(np.asarray(function(space.points.reshape(-1, self.dimension))))
+        signed = [np.abs(value - self.companions.coarse.weighted(function))]
+        first, second = (field.weighted(function) for field in self.companions.earlier)
+        signed += [np.abs(value - first), np.abs(first - second)]
+        sizes = [
+            comm.allreduce((space.weights * gap).ravel() @ f)
+            for gap in self.companions.sizes_at_gauss(self)
+        ]
+        gaps = [np.maximum(gap, LEAST_PART * size) for gap, size in zip(signed, sizes, strict=True)]
+        size, reach = (
+            comm.allreduce((space.weights * weight).ravel() @ f)
+            for weight in (np.abs(self.at_gauss), np.ones_like(self.at_gauss))
+        )
+        return uncertain(value, self.companions.judged((gaps[0], gaps[1], gaps[2]), size, reach))
 
     @property
-    def mass(self) -> float:
+    def mass(self) -> Any:
         """``∫ p``. Collective."""
-        return self.space.integrate(self.at_gauss)
+        value = self.integral
+        if self.companions is None:
+            return value
+        return uncertain(value, {"rounding": self.companions.rounding * abs(value)})
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Any:
         """``∫ θ p``, shape (m,). Collective."""
         return self.expectation(lambda points: points)
 
     @property
-    def covariance(self) -> Array:
+    def covariance(self) -> Any:
         """``∫ (θ − mean)(θ − mean)ᵀ p``, shape (m, m). Collective."""
-        mean, m = self.mean, self.dimension
+        mean, m = np.asarray(self.mean), self.dimension
 
         def products(points: Array) -> Array:
             offset = points - mean
             return (offset[:, :, None] * offset[:, None, :]).reshape(-1, m * m)
 
-        return self.expectation(products).reshape(m, m)
+        found = self.expectation(products)
+        square = np.asarray(found).reshape(m, m)
+        if self.companions is None:
+            return square
+        return uncertain(square, {name: p.reshape(m, m) for name, p in found.parts.items()})
 
-    def moment(self, exponents: Sequence[int]) -> float:
+    def moment(self, exponents: Sequence[int]) -> Any:
         """``∫ θ_1^{a_1} ⋯ θ_m^{a_m} p`` for m exponents. Collective."""
         if len(exponents) != self.dimension:
             raise ValueError(
                 f"moment needs {self.dimension} exponents, one per axis, got {len(exponents)}"
             )
         powers = np.array(exponents)
-        return float(self.expectation(lambda points: np.prod(points**powers, axis=1)))
+        return self.expectation(lambda points: np.prod(points**powers, axis=1))
 
     @property
-    def minimum(self) -> float:
-        """Smallest value over Gauss points and nodes, never clipped. Collective."""
-        at_nodes = self.in_all_cells(self.space.element.points)
-        smallest = min(np.min(at_nodes, initial=np.inf), np.min(self.at_gauss, initial=np.inf))
-        return float(self.space.domain.comm.allreduce(float(smallest), op=MPI.MIN))
+    def uncertainty(self) -> Any:
+        """Estimate of ``∫ |error of p|``, with its parts. Collective.
+
+        Raises:
+            ValueError: the density was made by hand, so that nothing is known of its error.
+        """
+        if self.companions is None:
+            raise ValueError("uncertainty is known of densities from solve only, got another one")
+        sizes = self.companions.sizes_at_gauss(self)
+        distance, change, before = (np.array(self.space.integrate(size)) for size in sizes)
+        volume = np.array(self.space.integrate(np.ones_like(self.at_gauss)))
+        parts = self.companions.judged((distance, change, before), np.array(1.0), volume)
+        return uncertain(sum(parts.values()), parts)
 
     @property
     def l2_gibbs(self) -> float:
         """``∫ p² e^{V/D}``, which never grows in time. Collective."""
-        relative = self.space.integrate(self.operator.gibbs * self._u_at_gauss**2)
+        relative = self.space.integrate(self.operator.gibbs * self.u_at_gauss**2)
         return float(relative * np.exp(self.operator.minimum / self.operator.diffusion))
 
-    def marginal(self, axes: int | tuple[int, ...], grid: npt.ArrayLike) -> Array:
+    def marginal(self, axes: int | tuple[int, ...], grid: npt.ArrayLike) -> Any:
         """Marginal density of one or two parameters, by integrals over the others. Collective.
 
         Args:
@@ -151,8 +159,21 @@ class Density:
         positions = np.asarray(grid, dtype=np.float64).reshape(-1, len(kept))
         if len(kept) == self.dimension:
             return self(positions[:, np.argsort(kept)])
-        points, weights, section = section_rule(self.space.domain.recipe, kept, positions)
-        return np.bincount(section, weights * self(points), minlength=len(positions))
+        values, weights, section = marginals(self._fields, kept, positions)
+
+        def summed(integrand: Array) -> Array:
+            return np.bincount(section, weights * integrand, minlength=len(positions))
+
+        marginal = summed(values[0])
+        if self.companions is None:
+            return marginal
+        distance, change, before = (
+            summed(np.abs(gap)) for gap in self.companions.differences(values)
+        )
+        length = summed(np.ones(values.shape[1]))
+        return uncertain(
+            marginal, self.companions.judged((distance, change, before), marginal, length)
+        )
 
     def sample(self, num: int, seed: int) -> Array:
         """Independent samples by exact rejection in each cell, shape (num, m). Collective.
@@ -162,69 +183,30 @@ class Density:
         masses = np.sum(self.space.weights * self.at_gauss, axis=1)
         return draw(self.space.domain, masses, self.in_cells, self.at_gauss, num, seed)
 
-    def in_cells(self, cells: Indices, reference: Array) -> Array:
-        """Values (P,) at reference points (P, m), each in an owned cell (P,)."""
-        lines = [self.space.element.lines(x)[0] for x in reference.T]
-        u = evaluate(self._tensor, cells, lines)[:, 0]
-        return self._gibbs_in_cells(cells, reference) * u
+    @property
+    def _fields(self) -> list[Field]:
+        """This one and its companions."""
+        return [self, *(self.companions.fields if self.companions else ())]
 
-    def in_all_cells(self, reference: Array) -> Array:
-        """Values (C, n) at the same reference points (n, m) in each owned cell."""
-        log_gibbs = self.operator.log_gibbs @ self.space.gauss_interpolation(reference).T
-        return np.exp(log_gibbs) * (self._local @ self.space.table(reference).T)
-
-    @cached_property
-    def _u_at_gauss(self) -> Array:
-        return self.space.evaluate(self.coefficients)
-
-    @cached_property
-    def _local(self) -> Array:
-        """Coefficients of u per owned cell, shape (C, num_basis). Collective at first use."""
-        return self.space.with_ghosts(self.coefficients)[self.space.dofs]
-
-    @cached_property
-    def _tensor(self) -> Array:
-        """The same as C-ordered tensors, shape (C, 1, n, ..., n)."""
-        shape = [self.space.degree + 1] * self.dimension
-        ordered = np.ascontiguousarray(self._local[:, self.space.element.order])
-        return ordered.reshape(-1, 1, *shape)
-
-    @cached_property
-    def _tensor_log_gibbs(self) -> Array:
-        """``ln π`` at the Gauss points as C-ordered tensors, shape (C, 1, n, ..., n)."""
-        shape = [self.space.gauss] * self.dimension
-        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.tensor_rule[0]])
-        return ordered.reshape(-1, 1, *shape)
-
-    @cached_property
-    def _map(self) -> CellMap:
-        return CellMap.of(self.space.domain)
-
-    def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
-        _, nodes, _, barycentric = self.space.tensor_rule
-        lines = [lagrange_basis(x, nodes, barycentric) for x in reference.T]
-        return np.exp(evaluate(self._tensor_log_gibbs, cells, lines)[:, 0])
-
-    def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
-        lines = [self.space.element.lines(x) for x in reference.T]
-        _, slopes = evaluate_with_slopes(self._tensor, cells, lines)
-        _, jacobians = self._map(cells, reference)
-        gradient = np.linalg.solve(np.swapaxes(jacobians, 1, 2), np.swapaxes(slopes, 1, 2))[..., 0]
-        gibbs = self._gibbs_in_cells(cells, reference)
-        return -self.operator.diffusion * gibbs[:, None] * gradient
-
-    def _scattered(
-        self,
-        points: Array,
-        evaluate: Callable[[Indices, Array], Array],
-        shape: tuple[int, ...],
-    ) -> Array:
-        """Evaluate in the cells that hold the points, and share the values. Collective."""
-        place: Location = locate(self.space.domain, points)
-        assert self._local is not None
-        values = np.zeros((len(points), *shape))
-        for i in range(0, len(place.index), _CHUNK):
-            part = slice(i, i + _CHUNK)
-            values[place.index[part]] = evaluate(place.cells[part], place.reference[part])
-        self.space.domain.comm.Allreduce(MPI.IN_PLACE, values, op=MPI.SUM)
-        return values
+    def _at_points(
+        self, at: Points, functions: Sequence[CellFunction], shape: tuple[int, ...], reach: float
+    ) -> Any:
+        """Values of the first function, judged by the others over the cells of the points."""
+        values = at.evaluate(functions[0], shape)
+        if self.companions is None:
+            return values
+        found, inverse = np.unique(at.place.cells, return_inverse=True)
+        nodes = self.space.element.points
+        cells, reference = np.repeat(found, len(nodes)), np.tile(nodes, (len(found), 1))
+        at_nodes = np.array([function(cells, reference) for function in functions])
+        gibbs = self.gibbs_in_cells(cells, reference).reshape(-1, *(1,) * len(shape))
+        here = self.gibbs_in_cells(at.place.cells, at.place.reference)
+        gaps = []
+        for gap in self.companions.differences(at_nodes):
+            relative = (np.abs(gap) / gibbs).reshape(len(found), len(nodes), *shape)
+            largest = relative.max(axis=1)[inverse]
+            gaps.append(at.gathered(here.reshape(-1, *(1,) * len(shape)) * largest))
+        inside = at.gathered(np.full((len(here), *shape), reach))
+        return uncertain(
+            values, self.companions.judged((gaps[0], gaps[1], gaps[2]), values, inside)
+        )

@@ -1,16 +1,14 @@
 """The Fokker–Planck equation of any potential: ``∂_t p = ∇·(D∇p + p∇V)`` on a ball."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import ufl
-from dolfinx import fem
 from mpi4py import MPI
 
-from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.dense_output import ROUNDING, DenseOutput
 from fokkerplanck.evolution.krylov import Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
@@ -19,39 +17,65 @@ from fokkerplanck.mesh.fitting import fitting_recipe
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.initial import InitialDensity
-from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.problem.numerics import AUTOMATIC, STRIDE, Numerics, SolverOptions
+from fokkerplanck.problem.problem import Boundary, Potential, Problem
+from fokkerplanck.solution.companions import Companions
 from fokkerplanck.solution.density import Density
+from fokkerplanck.solution.field import Field
+from fokkerplanck.solution.tabulation import checked, tabulate
 
-Potential = Callable[[Array], npt.ArrayLike]
+#: Parts of a time at which the density at the wall is looked at, too.
+_WALL_TIMES = (0.25, 0.5, 1.0)
 
-#: Gauss points per direction beyond the degree.
-_GAUSS_SURPLUS = 3
 
-#: Shift of the Krylov space, in units of 1/horizon.
-_SHIFT = 10.0
+@dataclass(frozen=True, eq=False)
+class Evolved:
+    """The density on one discretisation, at all times up to the horizon."""
 
-#: The error estimate is also met at this part of the horizon.
-_EARLY = 1 / 8
+    operator: GibbsOperator
+    output: DenseOutput
+
+    def field(self, time: float, fewer: int = 0) -> Field:
+        """The density at a time, with so many Krylov vectors less, scaled to mass 1. Collective."""
+        size = max(self.output.size - fewer, 1)
+        raw = Field(self.operator, self.output.coefficients(time, size if fewer else None))
+        return raw.scaled(1.0 / raw.integral)
+
+    def rounding(self, time: float) -> float:
+        """Rounding error of the density in L¹. Collective."""
+        space = self.operator.space
+        size = np.abs(space.evaluate(self.output.rounding(time)))
+        return ROUNDING + space.integrate(self.operator.gibbs * size)
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The density at all times ``0 < t <= horizon``."""
+    """The density at all times ``0 < t <= horizon``, and its coarse companion."""
 
-    operator: GibbsOperator
-    output: DenseOutput
-    horizon: float
+    problem: Problem
+    fine: Evolved
+    coarse: Evolved
+
+    @property
+    def operator(self) -> GibbsOperator:
+        """Operator of the density."""
+        return self.fine.operator
+
+    @property
+    def horizon(self) -> float:
+        """T."""
+        return self.problem.horizon
 
     @property
     def change(self) -> float:
         """Error estimate of the Krylov space, relative, at ``horizon/8`` and at the horizon."""
-        return self.output.change
+        return self.fine.output.change
 
     def density(self, time: float) -> Density:
-        """The density at a time, scaled to mass 1 to remove the drift by rounding. Collective.
+        """The density at a time, scaled to mass 1, with what its error is known from. Collective.
 
-        The error estimate holds from ``horizon/8`` on; a solution with a shorter horizon resolves
-        earlier times.
+        Close to time zero the uncertainty is large, as the Krylov space resolves the horizon; a
+        solution with a shorter horizon resolves earlier times.
 
         Raises:
             ValueError: the time does not lie in ``(0, horizon]``, or is not one of those for which
@@ -59,8 +83,26 @@ class Solution:
         """
         if not 0 < time <= self.horizon:
             raise ValueError(f"time must lie in (0, {self.horizon:g}], got {time!r}")
-        raw = Density(self.operator, self.output.coefficients(time))
-        return Density(self.operator, raw.coefficients / raw.mass)
+        fine = self.fine.field(time)
+        companions = Companions(
+            self.coarse.field(time),
+            (self.fine.field(time, STRIDE), self.fine.field(time, 2 * STRIDE)),
+            self._wall(time),
+            self.fine.rounding(time),
+        )
+        return Density(fine.operator, fine.coefficients, companions)
+
+    def _wall(self, time: float) -> float:
+        """Largest density at the wall so far, if the ball stands for the whole space. Collective.
+
+        No flux leaves the ball, so what should have left it is reflected: the error that this makes
+        inside is of the size of the density at the wall.
+        """
+        if self.problem.boundary == "reflecting":
+            return 0.0
+        output = self.fine.output
+        times = [part * time for part in _WALL_TIMES] if not output.num_dropped else [time]
+        return max(self.fine.field(t).at_wall for t in times)
 
 
 def solve(
@@ -75,6 +117,9 @@ def solve(
     vectors: int | None = None,
     times: Sequence[float] = (),
     comm: MPI.Comm = MPI.COMM_WORLD,
+    *,
+    boundary: Boundary = "open",
+    solver: SolverOptions = AUTOMATIC,
 ) -> Solution:
     """Solve ``∂_t p = ∇·(D∇p + p∇V)``, ``p(0) = p_0``, with no flux out of the ball. Collective.
 
@@ -92,77 +137,51 @@ def solve(
             density is known at the horizon and at `times` only.
         times: where the density is to be known besides.
         comm: communicator; without a domain.
+        boundary: "open" if the ball stands for the whole space, "reflecting" if its wall is meant;
+            with the first, what the density has at the wall is a part of its uncertainty.
+        solver: of the linear systems.
 
     Raises:
         ValueError: an argument is out of range, or arguments do not fit together.
         KrylovError: the tolerance cannot be met.
+        SolverError: the memory does not suffice.
     """
-    for name, value in (("horizon", horizon), ("radius", radius), ("diffusion", diffusion)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be positive, got {value!r}")
-    if degree < 1:
-        raise ValueError(f"degree must be at least 1, got {degree}")
-    if initial.dimension > 3:
-        raise ValueError(
-            f"initial center has {initial.dimension} coordinates; one to three "
-            "parameters are possible"
-        )
+    if not (math.isfinite(radius) and radius > 0):
+        raise ValueError(f"radius must be positive, got {radius!r}")
+    is_form = isinstance(potential, ufl.core.expr.Expr)
+    if is_form and domain is None:
+        raise ValueError("potential is a UFL expression, so its domain must be given")
+    problem = Problem(
+        potential if is_form else checked(potential, domain.comm if domain else comm),
+        initial,
+        horizon,
+        diffusion,
+        boundary,
+    )
+    numerics = Numerics(degree=degree, tolerance=tolerance, solver=solver)
     restart = None if vectors is None else Restart(vectors, (*times, horizon))
     if domain is None:
-        if isinstance(potential, ufl.core.expr.Expr):
-            raise ValueError("potential is a UFL expression, so its domain must be given")
-        recipe = fitting_recipe(
-            lambda points: _evaluate(potential, points, comm),
-            initial,
-            horizon,
-            radius,
-            diffusion,
-            degree,
-        )
-        domain = recipe.build(comm)
-    space = Space(domain, degree, degree + _GAUSS_SURPLUS)
-    load = initial_load(space, initial)
-    operator = GibbsOperator(space, tabulate(potential, space), diffusion)
-    operator.check_cells()
-    propagator = Propagator(operator, _SHIFT / horizon)
-    output = propagator.evolve(load, (_EARLY * horizon, horizon), tolerance, restart)
-    return Solution(operator, output, horizon)
+        domain = fitting_recipe(problem, radius, degree).build(comm)
+    fine = evolved(problem, domain, numerics, restart)
+    # Space and tolerance are coarser; it holds what the fine one may hold.
+    coarse = evolved(problem, domain, numerics.coarse(), restart)
+    return Solution(problem, fine, coarse)
 
 
-def tabulate(potential: Potential | ufl.core.expr.Expr, space: Space) -> Array:
-    """Values of a potential at the Gauss points of a space, shape (C, q). Collective.
+def evolved(
+    problem: Problem, domain: Domain, numerics: Numerics, restart: Restart | None = None
+) -> Evolved:
+    """Solve on one discretisation. Collective.
 
     Raises:
-        ValueError: the values have a wrong shape, or the expression lives on another mesh.
+        ValueError: the potential cannot be tabulated, or the domain does not hold p_0.
+        KrylovError: the tolerance cannot be met.
+        SolverError: the memory does not suffice.
     """
-    if isinstance(potential, ufl.core.expr.Expr):
-        return _tabulate_expression(potential, space)
-    points = space.points
-    values = _evaluate(potential, points.reshape(-1, points.shape[-1]), space.domain.comm)
-    return values.reshape(points.shape[:2])
-
-
-def _tabulate_expression(potential: ufl.core.expr.Expr, space: Space) -> Array:
-    mesh = space.domain.mesh
-    home = ufl.domain.extract_unique_domain(potential)
-    if home is not None and home != mesh.ufl_domain():
-        raise ValueError("potential must be an expression on domain.mesh, got one on another mesh")
-    if potential.ufl_shape:
-        raise ValueError(f"potential must be a scalar, got the shape {potential.ufl_shape}")
-    if home is None:
-        potential = fem.Constant(mesh, 1.0) * potential
-    cells = np.arange(space.domain.num_owned_cells, dtype=np.int32)
-    values = fem.Expression(potential, space.rule[0]).eval(mesh, cells)
-    return np.asarray(values, dtype=np.float64).reshape(space.points.shape[:2])
-
-
-def _evaluate(potential: Potential, points: Array, comm: MPI.Comm) -> Array:
-    """Values (P,) of a callable potential; all ranks raise together. Collective."""
-    values = np.asarray(potential(points), dtype=np.float64)
-    shapes = comm.allgather(values.shape if values.shape != (len(points),) else None)
-    if wrong := [shape for shape in shapes if shape is not None]:
-        raise ValueError(
-            f"potential must map points of shape (P, m) to values of shape (P,), got the shape "
-            f"{wrong[0]}"
-        )
-    return values
+    space = Space(domain, numerics.degree, numerics.degree + 3)
+    load = initial_load(space, problem.initial)
+    operator = GibbsOperator(space, tabulate(problem.potential, space), problem.diffusion)
+    operator.check_cells()
+    propagator = Propagator(operator, numerics.shift / problem.horizon, numerics.solver)
+    output = propagator.evolve(load, numerics.times(problem.horizon), numerics.tolerance, restart)
+    return Evolved(operator, output.in_ball_arithmetic())

@@ -26,6 +26,7 @@ from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.mesh.recipe import Domain, Recipe
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.solution.density import Density
+from fokkerplanck.solution.field import Field
 
 #: ParaView draws no cells of a higher degree.
 _LARGEST_DEGREE = 10
@@ -77,7 +78,7 @@ class EquispacedCells:
     degree: int  #: of the cells in the file
 
     @classmethod
-    def of(cls, density: Density) -> "EquispacedCells":
+    def of(cls, density: Field) -> "EquispacedCells":
         """Cells that are as fine as a density, and at least as the curved cells themselves."""
         domain = density.space.domain
         degree = max(domain.geometry_degree, min(density.space.degree, _LARGEST_DEGREE))

@@ -129,7 +129,7 @@ class Results:
     decays: tuple[Decay, ...] = ()
     further_radii: tuple[FurtherRadius, ...] = ()
     histories: tuple[History, ...] = ()
-    picture: GridFunctions | None = None
+    grid_functions: GridFunctions | None = None
     #: Parts of each uncertainty of N·(left side), by quantity, annulus and depth
     parts: Mapping[tuple[str, str, float], Mapping[str, float]] = field(default_factory=dict)
 

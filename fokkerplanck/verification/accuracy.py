@@ -1,10 +1,13 @@
 """Measuring one depth, with a Krylov space that grows until it is no longer what limits."""
 
 import math
+from dataclasses import dataclass, field
 
-from fokkerplanck.difference.discretisation import COARSER_SHIFT, Discretisation
+from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement, measure
-from fokkerplanck.difference.pair_solution import Number, PairSolution
+from fokkerplanck.difference.number import Number
+from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.problem.numerics import COARSER_SHIFT
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.verification.convergence import NEGLIGIBLE
 
@@ -21,6 +24,58 @@ _NEGLIGIBLE_ACCURACY, SMALLEST = 1e-3, 1e-220
 #: For them bases grow to this part of shift times horizon, then by this part of themselves, and up
 #: to this size, where exponentials take many seconds.
 _LEAST, _LARGER, _LARGEST = 0.7, 0.2, 700
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The Krylov space of a solution, in numbers."""
+
+    size: int  #: vectors
+    steps: float  #: shift times horizon, in which resolvents come to the horizon
+    uses_balls: bool  #: whether rounding far out has been dealt with
+    resolves_far: bool  #: whether numbers that need no accuracy are to be known, too
+
+    @classmethod
+    def of(cls, solution: PairSolution) -> "Basis":
+        """That of a solution; on the line unknowns cost nothing, so all is to be known."""
+        steps = solution.discretisation.numerics.shift
+        return cls(solution.pair.output.size, steps, solution.uses_balls, solution.dimension == 1)
+
+
+@dataclass
+class Growth:
+    """Decides what of a Krylov space is improved, until it is no longer what limits.
+
+    | dominant | remedy | cost |
+    |---|---|---|
+    | rounding, or far numbers unknown | coordinates in ball arithmetic, once | a small matrix |
+    | krylov, as long as it helps | ten vectors | ten solves |
+    | krylov, of numbers far out | as many as they take | many solves |
+    """
+
+    tolerance: float  #: relative uncertainty asked for
+    sums: list[float] = field(default_factory=lambda: [math.inf] * _PATIENCE)
+
+    def wants_balls(self, measurement: Measurement, basis: Basis) -> bool:
+        """Whether coordinates should be computed in ball arithmetic."""
+        if basis.uses_balls:
+            return False
+        numbers = list(inaccurate(measurement, self.tolerance).values())
+        return bool(self._far(measurement, basis) or _dominated_by(numbers, "rounding"))
+
+    def vectors(self, measurement: Measurement, basis: Basis) -> int:
+        """How many Krylov vectors to add; none where they would be in vain."""
+        numbers = list(inaccurate(measurement, self.tolerance).values())
+        excess = sum(number.uncertainty for number in _dominated_by(numbers, "krylov"))
+        # Rounding ends the convergence, which is geometric before, but not steady.
+        if 0.0 < excess <= 0.5 * self.sums[-_PATIENCE]:
+            self.sums.append(excess)
+            return _MORE_VECTORS
+        return _vectors_far_out(self._far(measurement, basis), basis)
+
+    @staticmethod
+    def _far(measurement: Measurement, basis: Basis) -> list[Number]:
+        return _unknown(measurement) if basis.resolves_far else []
 
 
 def measured(
@@ -41,47 +96,34 @@ def measured(
         The measurement, and the solutions on both discretisations that it was made from.
     """
     with progress.stage("solve"):
-        fine, coarse = (
-            PairSolution.compute(discretisation, depth) for discretisation in discretisations
-        )
-    sums = [math.inf] * _PATIENCE
+        fine, coarse = (PairSolution.compute(one, depth) for one in discretisations)
+    growth = Growth(tolerance)
     while True:
         with progress.stage("measure"):
             measurement = measure(fine, coarse)
-        numbers = list(inaccurate(measurement, tolerance).values())
-        negligible = _negligible(measurement) if fine.dimension == 1 else []
-        if not fine.uses_balls and (negligible or _dominated_by(numbers, "rounding")):
+        if growth.wants_balls(measurement, Basis.of(fine)):
             fine, coarse = fine.in_ball_arithmetic(), coarse.in_ball_arithmetic()
             continue
-        excess = [number.uncertainty for number in _dominated_by(numbers, "krylov")]
-        # Rounding ends the convergence, which is geometric before, but not steady.
-        if excess and sum(excess) <= 0.5 * sums[-_PATIENCE]:
-            sums.append(sum(excess))
-            steps = _MORE_VECTORS
-        else:
-            steps = _steps_for_negligible(fine, negligible)
-        if not steps:
-            return measurement, (fine, coarse)
-        # the coarse one's shift is larger, so that it needs more of them.
+        steps = growth.vectors(measurement, Basis.of(fine))
+        # the coarse one's shift is larger, so that it needs more of them
         more = _MORE_VECTORS * math.ceil(steps * COARSER_SHIFT / _MORE_VECTORS)
-        if not (fine.can_grow(steps) and coarse.can_grow(more)):
+        if not steps or not (fine.can_grow(steps) and coarse.can_grow(more)):
             return measurement, (fine, coarse)
         with progress.stage("solve"):
             fine, coarse = fine.extended(steps), coarse.extended(more)
 
 
-def _steps_for_negligible(solution: PairSolution, negligible: list[Number]) -> int:
+def _vectors_far_out(unknown: list[Number], basis: Basis) -> int:
     """Krylov vectors to add for numbers far out, or 0.
 
     They need about as many as shift times horizon, the steps in which resolvents come to the
     horizon; before, the last change of a number far out tells nothing of its error.
     """
-    size, steps = solution.pair.output.size, solution.discretisation.shift * solution.horizon
-    helps = (negligible and size < steps) or _dominated_by(negligible, "krylov")
-    if size >= _LARGEST or not helps:
+    helps = (unknown and basis.size < basis.steps) or _dominated_by(unknown, "krylov")
+    if basis.size >= _LARGEST or not helps:
         return 0
-    wanted = max(_LEAST * steps, (1.0 + _LARGER) * size)
-    return _MORE_VECTORS * math.ceil((min(wanted, _LARGEST) - size) / _MORE_VECTORS)
+    wanted = max(_LEAST * basis.steps, (1.0 + _LARGER) * basis.size)
+    return _MORE_VECTORS * math.ceil((min(wanted, _LARGEST) - basis.size) / _MORE_VECTORS)
 
 
 def _dominated_by(numbers: list[Number], part: str) -> list[Number]:
@@ -89,7 +131,7 @@ def _dominated_by(numbers: list[Number], part: str) -> list[Number]:
     return [number for number in numbers if number.dominant == part]
 
 
-def _negligible(measurement: Measurement) -> list[Number]:
+def _unknown(measurement: Measurement) -> list[Number]:
     """Numbers of (D) that need no accuracy but are not known, and those not known at all."""
     return [
         number

@@ -1,36 +1,39 @@
-"""The driver: from a study to the table of measured bounds."""
+"""The driver: from a study to the results, the measured bounds."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
 
 from mpi4py import MPI
 
-from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement, density_numbers
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study
-from fokkerplanck.study.results import Decay, FurtherRadius, GridFunctions, Results
-from fokkerplanck.verification.accuracy import inaccurate, measured
+from fokkerplanck.study.results import Decay, FurtherRadius, Results
+from fokkerplanck.verification.accuracy import measured
 from fokkerplanck.verification.annulus_law import decay
 from fokkerplanck.verification.checks import check_bounds, check_further_radius
 from fokkerplanck.verification.explicit_constants import ExplicitConstants, explicit_constants
-from fokkerplanck.verification.fields import picture as picture_of
-from fokkerplanck.verification.fields import write_solution
-from fokkerplanck.verification.refinement import Refinement
+from fokkerplanck.verification.observers import Observer, Painter
+from fokkerplanck.verification.refinement import Pair, Refinement
 from fokkerplanck.verification.summary import (
     further_radius,
     histories,
     limits,
     notes,
     parts,
+    sharp_constants,
     smoothed,
-    statements,
     table_rows,
 )
 
 
-def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = None) -> Results:
+def run(
+    study: Study,
+    comm: MPI.Comm = MPI.COMM_WORLD,
+    progress: Progress | None = None,
+    observers: Sequence[Observer] = (),
+) -> Results:
     """Measure all bounds of a study. Collective.
 
     The sharp limit comes first, then the depths from large to small. A depth whose numbers miss the
@@ -40,59 +43,51 @@ def run(study: Study, comm: MPI.Comm, progress: Progress, fields: Path | None = 
     Args:
         study: what is measured.
         comm: all ranks of it work.
-        progress: hears of it.
-        fields: file that ends in ``.vtkhdf`` for the densities of the deepest depth, by
-            `write_solution`; none by default.
+        progress: hears of stages and depths.
+        observers: are handed each depth's numbers and solution.
 
     Raises:
         StudyError: the study asks for what cannot be computed; the message says what to change.
     """
+    progress = progress or Progress()
     refinement = Refinement(study, comm, progress)
     waiting = sorted(study.depths, reverse=True)
-    discretisations = refinement.begin(waiting)
+    painter = Painter(progress)
     measurements: dict[float, Measurement] = {}
     constants: dict[float, ExplicitConstants] = {}
     decays: tuple[Decay, ...] = ()
     further_radii: tuple[FurtherRadius, ...] = ()
-    picture: GridFunctions | None = None
     for depth in progress.track(waiting, "depths"):
-        measurement, solutions = measured(discretisations, depth, study.tolerance, progress)
-        while what := {
-            number.dominant for number in inaccurate(measurement, study.tolerance).values()
-        }:
-            if (better := refinement.refine([N for N in waiting if depth >= N], what)) is None:
-                break
-            discretisations = better
-            measurement, solutions = measured(discretisations, depth, study.tolerance, progress)
+        measurement, solutions = refinement.measured(depth, [N for N in waiting if depth >= N])
+        pair = refinement.pair(waiting)
         measurements[depth] = measurement
-        constants[depth] = explicit_constants(discretisations[0], depth)
+        constants[depth] = explicit_constants(pair[0], depth)
         if depth == waiting[0]:
             with progress.stage("measure"):
                 decays = _decays(solutions, measurement)
-            with progress.stage("pictures"):
-                picture = picture_of(solutions[0])
-            if fields is not None:
-                write_solution(solutions[0], fields)
-            further_radii = _starts(study, discretisations, depth, progress)
+        for observer in (painter, *observers):
+            observer.measured(measurement, solutions[0])
         # The factors of this depth make room for those of the next.
         del solutions
+        if depth == waiting[0]:
+            further_radii = _further_radii(study, pair, depth, progress)
     measurements = smoothed(measurements)
-    table = Results(table_rows(measurements, study))
+    results = Results(table_rows(measurements, study))
     return dataclasses.replace(
-        table,
+        results,
         checks=(
-            *check_bounds(table.rows, constants, study.tolerance),
-            *(check_further_radius(further_radius) for further_radius in further_radii),
+            *check_bounds(results.rows, constants, study.tolerance),
+            *(check_further_radius(radius) for radius in further_radii),
         ),
         notes=(
-            *notes(study, discretisations[0], measurements[waiting[0]], constants[waiting[0]]),
+            *notes(study, pair[0], measurements[waiting[0]], constants[waiting[0]]),
             *limits(measurements, study.tolerance),
         ),
-        statements=statements(table, constants),
+        statements=sharp_constants(results, constants),
         decays=decays,
         further_radii=further_radii,
         histories=histories(measurements),
-        picture=picture,
+        grid_functions=painter.grid_functions,
         parts=parts(measurements),
     )
 
@@ -102,24 +97,21 @@ def _decays(
 ) -> tuple[Decay, ...]:
     """The annulus law at several times, of which the last has been measured. Collective."""
     fine, coarse = solutions
-    problem, annuli = fine.discretisation.problem, fine.discretisation.space.domain.annuli
-    numbers = [density_numbers(fine, coarse, time) for time in problem.output_times[:-1]]
-    return tuple(decay(part, annuli, problem) for part in (*numbers, measurement.density_l1))
+    made_with = fine.discretisation
+    numbers = [density_numbers(fine, coarse, time) for time in made_with.output_times[:-1]]
+    return tuple(
+        decay(part, made_with.space.domain.annuli, made_with.problem, made_with.penalty)
+        for part in (*numbers, measurement.density_l1)
+    )
 
 
-def _starts(
-    study: Study,
-    discretisations: tuple[Discretisation, Discretisation],
-    depth: float,
-    progress: Progress,
+def _further_radii(
+    study: Study, pair: Pair, depth: float, progress: Progress
 ) -> tuple[FurtherRadius, ...]:
     """The sharp constants for the further radii of p_0. Collective."""
     found = []
     for initial in study.further_initials:
-        others = (
-            discretisations[0].starting_from(initial),
-            discretisations[1].starting_from(initial),
-        )
-        measurement, _ = measured(others, depth, study.tolerance, progress)
-        found.append(further_radius(initial, measurement, explicit_constants(others[0], depth)))
+        fine, coarse = (one.starting_from(initial) for one in pair)
+        measurement, _ = measured((fine, coarse), depth, study.tolerance, progress)
+        found.append(further_radius(initial, measurement, explicit_constants(fine, depth)))
     return tuple(found)

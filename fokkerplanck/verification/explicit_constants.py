@@ -102,7 +102,7 @@ def _penalty_integral(discretisation: Discretisation, rate: float) -> float:
     Over the ball it is integrated; outside, H is convex, so along each ray it lies above the
     straight line through its values at the centre and at the sphere.
     """
-    penalty, space = discretisation.problem.penalty, discretisation.space
+    penalty, space = discretisation.penalty, discretisation.space
     m, radius = space.domain.dimension, space.domain.recipe.radius
     scale = rate * penalty.gamma
     inner = space.integrate(np.exp(-4.0 * rate * discretisation.log_bound_weight))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fokkerplanck.difference.discretisation import log_bound_weight
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.solution.density import Density
+from fokkerplanck.solution.field import Field
 from fokkerplanck.solution.vtkhdf import EquispacedCells, check_suffix, log10, write_fields
 from fokkerplanck.study.results import GridFunction, GridFunctions
 
@@ -19,20 +20,19 @@ _ERROR_PIXELS = {1: 1601, 2: 241, 3: 81}
 _DEVIATIONS = 6.0
 
 
-def picture(solution: PairSolution) -> GridFunctions:
+def grid_functions(solution: PairSolution) -> GridFunctions:
     """The density and the weighted density error at the horizon. Collective.
 
     Of three parameters the density is integrated over each one in turn, and the error is that on
     the three planes through the origin.
     """
-    pair, time = solution.pair, solution.horizon
+    time = solution.horizon
     radius = solution.discretisation.space.domain.annuli.radius
-    density = Density(pair.perturbed, solution.nodal_density(time))
-    difference = Density(pair.perturbed, pair.difference(time))
-    penalty = solution.discretisation.problem.penalty
+    density, difference = solution.nodal_density(time), solution.difference(time)
 
     def error(points: Array) -> Array:
-        return np.exp(0.25 * penalty.gamma * penalty(points)) * np.abs(difference(points))
+        weight = np.exp(log_bound_weight(solution.discretisation.penalty, points))
+        return weight * np.abs(difference.values(points))
 
     grid = np.linspace(-radius, radius, _ERROR_PIXELS[density.dimension])
     errors = []
@@ -43,10 +43,10 @@ def picture(solution: PairSolution) -> GridFunctions:
         inside = np.linalg.norm(points, axis=-1) <= radius
         values[inside] = error(points[inside])
         errors.append(GridFunction(axes, grid, values))
-    return GridFunctions(solution.depth, density_panes(density, radius), tuple(errors))
+    return GridFunctions(solution.depth, shown_density(density, radius), tuple(errors))
 
 
-def density_panes(density: Density, radius: float) -> tuple[GridFunction, ...]:
+def shown_density(density: Field, radius: float) -> tuple[GridFunction, ...]:
     """The density, or its marginals onto two axes, where most of the mass is. Collective.
 
     Beyond the radius, and of three parameters beyond the deviations shown, it counts as 0.
@@ -55,13 +55,14 @@ def density_panes(density: Density, radius: float) -> tuple[GridFunction, ...]:
     most 0.4 standard deviations where all the mass is about the origin.
     """
     m = density.dimension
-    reach = np.abs(density.mean) + _DEVIATIONS * np.sqrt(np.diag(density.covariance))
+    mean, deviations = _moments(density)
+    reach = np.abs(mean) + _DEVIATIONS * deviations
     half = min(radius, float(np.max(reach)))
     grid = np.linspace(-half, half, _DENSITY_PIXELS[m])
     points = _lattice(grid, m)
     inside = np.linalg.norm(points, axis=-1) <= (half if m == 3 else radius)
     values = np.zeros(inside.shape)
-    values[inside] = density(points[inside])
+    values[inside] = density.values(points[inside])
     if m < 3:
         return (GridFunction(tuple(range(m)), grid, values),)
     step = grid[1] - grid[0]
@@ -85,13 +86,12 @@ def write_solution(solution: PairSolution, out: Path) -> None:
         OSError: the file cannot be written.
     """
     check_suffix(out)
-    pair, time, penalty = solution.pair, solution.horizon, solution.discretisation.problem.penalty
-    density = Density(pair.perturbed, solution.nodal_density(time))
+    density = solution.nodal_density(solution.horizon)
     cells = EquispacedCells.of(density)
     values = density.in_all_cells(cells.reference)
-    difference = Density(pair.perturbed, pair.difference(time)).in_all_cells(cells.reference)
-    H = penalty(cells.points.reshape(-1, cells.points.shape[2])).reshape(difference.shape)
-    error = np.exp(0.25 * penalty.gamma * H) * np.abs(difference)
+    difference = solution.difference(solution.horizon).in_all_cells(cells.reference)
+    weight = np.exp(log_bound_weight(solution.discretisation.penalty, cells.points))
+    error = weight * np.abs(difference)
     fields = {
         "density": values,
         "log_density": log10(values),
@@ -102,8 +102,14 @@ def write_solution(solution: PairSolution, out: Path) -> None:
     write_fields(cells, fields, out)
 
 
+def _moments(density: Field) -> tuple[Array, Array]:
+    """Mean and standard deviations, shape (m,) each. Collective."""
+    mean = density.weighted(lambda points: points)
+    return mean, np.sqrt(density.weighted(lambda points: (points - mean) ** 2))
+
+
 def _planes(dimension: int) -> tuple[tuple[int, ...], ...]:
-    """The axes of each pane."""
+    """The axes of each grid function."""
     return tuple(combinations(range(dimension), min(dimension, 2)))
 
 

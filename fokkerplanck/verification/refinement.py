@@ -1,38 +1,29 @@
-"""The resolutions that a study climbs until its numbers are as accurate as asked."""
+"""The discretisations of a study, refined until its numbers are as accurate as asked."""
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 from mpi4py import MPI
 
-from fokkerplanck.difference.discretisation import (
-    Discretisation,
-    PotentialTable,
-    Problem,
-    gauss_space,
-)
+from fokkerplanck.difference.discretisation import Discretisation
+from fokkerplanck.difference.measurement import Measurement
+from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.potentials import PotentialTable
 from fokkerplanck.fem.space import Space
-from fokkerplanck.linalg.choice import SolverOptions
+from fokkerplanck.linalg.choice import choose, num_pairs
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.mesh.sizing import Surroundings, choose_recipe, outer_radius
+from fokkerplanck.problem.numerics import Numerics, SolverOptions
+from fokkerplanck.problem.problem import Problem
 from fokkerplanck.risk import RiskError
 from fokkerplanck.risk.potential import NetworkPotential
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.errors import blame
-
-#: Resolutions in turn: degree of the elements and refinement of the mesh.
-RESOLUTIONS = ((8, 1.0), (10, 1.0), (12, 1.0), (12, 1.5), (12, 2.25))
-
-#: Accuracies from which on the first, the second and the third of them would be in vain.
-_FIRST_STEP_BOUNDS = (3e-5, 3e-7, 3e-8)
-
-#: The same for the ball.
-BALL_RESOLUTIONS = ((6, 1.0), (8, 1.0), (10, 1.0), (12, 1.0))
-_BALL_FIRST_STEP_BOUNDS = (5e-3, 2e-3)
+from fokkerplanck.verification.accuracy import inaccurate, measured
+from fokkerplanck.verification.resolution import Resolution
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 200_000
@@ -40,19 +31,13 @@ MAX_UNKNOWNS = 200_000
 #: Depths up to this one have a say in the choice of the mesh.
 _SHALLOW = 8
 
-#: Share of the accuracy that the integration of the Neural ODE may spend.
-_RISK_SHARE = 1e-5
-
-#: Smallest tolerance of that integration.
-FINEST_RISK = 1e-13
-
-#: Factor by which the ball grows where its end shows, and its largest radius in units of the
-#: annuli's.
-WIDENING, WIDEST = 1.15, 4.0
-
 #: Share of the accuracy that the iteration of linear solvers may spend, its smallest tolerance, and
 #: its largest one, with which the numbers of ranks agree to 1e-8.
 _ITERATION_SHARE, FINEST_ITERATION, _COARSEST_ITERATION = 0.1, 1e-12, 3e-6
+
+#: Share of the accuracy that the Krylov error estimate may spend, and the part of the horizon at
+#: which it must be met, too.
+_KRYLOV_SHARE, _EARLY = 0.01, 0.25
 
 #: Linear solvers that a depth holds: of V and V_N, on the fine and the coarse discretisation.
 _SOLVERS = 4
@@ -63,97 +48,114 @@ _GIGABYTE = 1e9
 #: heat kernel in the farthest annulus, where resolvents must fall faster than the kernel does.
 SHIFT, FAR_SHIFT = 40.0, 1.8
 
+Pair = tuple[Discretisation, Discretisation]
+
 
 class Refinement:
-    """Pairs of a fine discretisation and its coarser companion, each better than the last."""
+    """Pairs of a fine discretisation and its coarse companion, each better than the last.
+
+    Args:
+        study: what is measured.
+        comm: all ranks of it work.
+        progress: hears of it.
+
+    Raises:
+        StudyError: the potential cannot be computed on the ball, or leaves double range.
+    """
 
     def __init__(self, study: Study, comm: MPI.Comm, progress: Progress) -> None:
-        """Begin before the first step. Collective."""
+        """Choose the first resolution. Nothing is computed yet."""
         self._study, self._comm, self._progress = study, comm, progress
-        self._risk_tolerance = max(_RISK_SHARE * study.tolerance, FINEST_RISK)
-        self._problem = Problem(study.penalty, study.initial, study.diffusion, study.horizon)
-        self._around = Surroundings(
-            study.annuli, study.initial, study.diffusion, study.horizon, study.cap.breaks
+        annuli, penalty = study.annuli, study.penalty
+        self._problem = Problem(
+            NetworkPotential(study.network, study.data, study.cap, penalty),
+            study.initial,
+            study.horizon,
+            study.diffusion,
         )
-        self._radius = outer_radius(
-            study.penalty, study.penalty.gamma, self._around, study.tolerance
-        )
-        ball = study.network.num_parameters == 3
-        steps = BALL_RESOLUTIONS if ball else RESOLUTIONS
-        first = _first_step(
-            study.tolerance, _BALL_FIRST_STEP_BOUNDS if ball else _FIRST_STEP_BOUNDS
-        )
-        self._steps = list(steps[min(first, len(steps) - 1) :])
-        self._lowest = self._steps[0][0] - 2
+        self._around = Surroundings(self._problem, annuli, study.cap.breaks)
+        radius = outer_radius(penalty, penalty.gamma, self._around, study.tolerance)
+        self._resolution = Resolution.first(study.dimension, study.tolerance, radius, annuli.radius)
+        self._lowest = self._resolution.degree - 2
         self._domains: dict[tuple[float, float], Domain] = {}
-        section = study.settings.solver
-        self._solver = SolverOptions(
-            section.method,
-            section.memory and _GIGABYTE * section.memory / _SOLVERS,
-            float(
-                np.clip(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION, _COARSEST_ITERATION)
-            ),
-            section.vectors,
-        )
+        self._solver = _solver_options(study)
+        self._pair: Pair | None = None
 
-    def begin(self, depths: Sequence[float]) -> tuple[Discretisation, Discretisation]:
-        """The first pair, for these depths. Collective.
+    def pair(self, depths: Sequence[float]) -> Pair:
+        """The present pair, made for these depths at first. Collective."""
+        if self._pair is None:
+            self._pair = self._made(self._space(), depths)
+        return self._pair
 
-        Raises:
-            StudyError: the potential cannot be computed on the ball, or leaves double range.
-        """
-        return self._pair(self._space(), depths)
-
-    def refine(
-        self, depths: Sequence[float], limits: Set[str]
-    ) -> tuple[Discretisation, Discretisation] | None:
-        """The next pair, for these depths, or None at the top. Collective.
+    def measured(
+        self, depth: float, waiting: Sequence[float]
+    ) -> tuple[Measurement, tuple[PairSolution, PairSolution]]:
+        """Measure a depth, with what limits its numbers improved as long as it can be. Collective.
 
         Args:
-            depths: that will be asked for.
-            limits: parts of the uncertainty that must fall. If none of them is the fault of a
-                level there is no better pair.
+            depth: N, or infinity for the sharp limit.
+            waiting: this depth and those that are measured later, for which the pair must do.
 
-        Raises:
-            StudyError: as `begin`.
+        Returns:
+            The measurement, and the solutions on both discretisations that it was made from.
         """
-        wider = "truncation" in limits and self._radius < WIDEST * self._around.annuli.radius
-        finer = not limits.isdisjoint({"space", "quadrature"}) and len(self._steps) > 1
-        sharper = "risk" in limits and self._risk_tolerance > FINEST_RISK
-        if not (wider or finer or sharper):
-            return None
-        if wider:
-            self._radius *= WIDENING
-        if finer:
-            del self._steps[0]
-        if sharper:
-            self._risk_tolerance = max(1e-2 * self._risk_tolerance, FINEST_RISK)
+        tolerance, progress = self._study.tolerance, self._progress
+        found = measured(self.pair(waiting), depth, tolerance, progress)
+        while what := bottlenecks(found[0], tolerance):
+            if not self._refine(waiting, what):
+                return found
+            # the old solutions, factors and all, make room for the new ones
+            del found
+            found = measured(self.pair(waiting), depth, tolerance, progress)
+        return found
+
+    def _refine(self, depths: Sequence[float], what: Set[str]) -> bool:
+        """Make a better pair for these depths, if there is one. Collective."""
+        better = self._resolution.improved(what)
+        if better is None:
+            return False
+        self._resolution = better
         space = self._space()
-        return None if space.num_unknowns > MAX_UNKNOWNS else self._pair(space, depths)
+        if space.num_unknowns > MAX_UNKNOWNS:
+            return False
+        self._pair = self._made(space, depths)
+        return True
 
     def _space(self) -> Space:
-        degree, refinement = self._steps[0]
+        now = self._resolution
         with self._progress.stage("mesh"), blame("annuli"):
-            return gauss_space(self._domain(self._radius, refinement), degree)
+            return Space(self._domain(now.radius, now.refinement), now.degree, now.degree + 3)
 
-    def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Discretisation, Discretisation]:
+    def _made(self, space: Space, depths: Sequence[float]) -> Pair:
+        study, around = self._study, self._around
         with self._progress.stage("risk"), blame("annuli"):
             self._announce(space)
-            fine = self._discretisation(space, depths)
-            coarse = fine.coarser()
-            if space.domain.dimension == 3:
-                # Cells of the ball are large: what a rough potential does between the Gauss points
-                # is seen only by points of the coarse one's own.
-                coarse = replace(coarse, tables=self._tables(coarse.space, depths))
+            numerics = Numerics(
+                space.degree,
+                self._resolution.refinement,
+                max(SHIFT, FAR_SHIFT * around.farthest_exponent),
+                _KRYLOV_SHARE * study.tolerance,
+                _EARLY,
+                self._solver,
+            )
+
+            def tabulate(there: Space) -> PotentialTable:
+                return self._tables(there, depths)
+
+            tables = tabulate(space)
+            fine = Discretisation(self._problem, study.penalty, space, tables, numerics)
+            # Cells of the ball are large: what a rough potential does between the Gauss points is
+            # seen only by points of the companion's own.
+            coarse = fine.coarser(tabulate if around.dimension == 3 else None)
             # Both check the potential's range, here where the study can be blamed.
-            for discretisation in (fine, coarse):
-                discretisation.unperturbed.operator.check_cells()
+            for one in (fine, coarse):
+                one.unperturbed.operator.check_cells()
         return fine, coarse
 
     def _announce(self, space: Space) -> None:
         """Say what is going to be solved, and how, where this takes long. Collective."""
         if space.domain.dimension > 1:
-            chosen, pairs = self._solver.choose(space), self._solver.num_pairs(space)
+            chosen, pairs = choose(space, self._solver), num_pairs(space, self._solver)
             held = "" if pairs is None else f"; at most {pairs} pairs of Krylov vectors"
             self._progress.note(
                 f"degree {space.degree}, {space.num_unknowns} unknowns; solver "
@@ -167,10 +169,14 @@ class Refinement:
         return self._domains[radius, refinement]
 
     def _build(self, radius: float, refinement: float) -> Domain:
-        tolerance = self._study.tolerance
         with _refusing_blow_up():
             recipe = choose_recipe(
-                self._potentials, self._around, radius, self._lowest, tolerance, refinement
+                self._potentials,
+                self._around,
+                radius,
+                self._lowest,
+                self._study.tolerance,
+                refinement,
             )
         return recipe.build(self._comm)
 
@@ -178,7 +184,7 @@ class Refinement:
     def _potential(self) -> NetworkPotential:
         study = self._study
         return NetworkPotential(
-            study.network, study.data, study.cap, study.penalty, self._risk_tolerance
+            study.network, study.data, study.cap, study.penalty, self._resolution.risk_tolerance
         )
 
     def _potentials(self, points: Array) -> Array:
@@ -187,14 +193,8 @@ class Refinement:
         table = self._potential.tabulate(points, depths, self._comm)
         return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
 
-    def _discretisation(self, space: Space, depths: Sequence[float]) -> Discretisation:
-        shift = max(SHIFT, FAR_SHIFT * self._around.farthest_exponent) / self._study.horizon
-        tolerance = 0.01 * self._study.tolerance
-        tables = self._tables(space, depths)
-        return Discretisation(self._problem, space, tables, shift, tolerance, self._solver)
-
     def _tables(self, space: Space, depths: Sequence[float]) -> PotentialTable:
-        """Tabulate all potentials at the Gauss points."""
+        """Tabulate all potentials at the Gauss points. Collective."""
         points = space.points
         cells, count, m = points.shape
         with _refusing_blow_up():
@@ -207,9 +207,17 @@ class Refinement:
         )
 
 
-def _first_step(tolerance: float, bounds: Sequence[float]) -> int:
-    """Index of the resolution to begin with: higher degrees pay where more digits are asked."""
-    return sum(tolerance <= bound for bound in bounds)
+def bottlenecks(measurement: Measurement, tolerance: float) -> set[str]:
+    """Parts that dominate the uncertainties of numbers that are less accurate than asked."""
+    return {number.dominant for number in inaccurate(measurement, tolerance).values()}
+
+
+def _solver_options(study: Study) -> SolverOptions:
+    """The linear solver of a study."""
+    section = study.settings.solver
+    tolerance = np.clip(_ITERATION_SHARE * study.tolerance, FINEST_ITERATION, _COARSEST_ITERATION)
+    memory = section.memory and _GIGABYTE * section.memory / _SOLVERS
+    return SolverOptions(section.method, memory, float(tolerance), section.vectors)
 
 
 @contextmanager

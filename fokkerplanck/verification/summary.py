@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement
-from fokkerplanck.difference.pair_solution import Number
+from fokkerplanck.difference.number import Number
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.study import Study
 from fokkerplanck.study.results import FurtherRadius, History, Results, Row, SharpConstant
@@ -79,7 +79,7 @@ def table_rows(measurements: Mapping[float, Measurement], study: Study) -> tuple
     return tuple(rows)
 
 
-def statements(
+def sharp_constants(
     table: Results, constants: Mapping[float, ExplicitConstants]
 ) -> tuple[SharpConstant, ...]:
     """What is found about each bound."""

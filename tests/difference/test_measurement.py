@@ -9,7 +9,8 @@ from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, GaussianPair, discre
 from scipy.optimize import minimize_scalar
 
 from fokkerplanck.difference.measurement import measure
-from fokkerplanck.difference.pair_solution import Number, PairSolution
+from fokkerplanck.difference.number import Number
+from fokkerplanck.difference.pair_solution import PairSolution
 
 EDGES = (0.0, *ANNULI.edges)
 

@@ -8,19 +8,20 @@ import pytest
 from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, discretisations, solutions
 from references.sinc_collocation import SincReference
 
-from fokkerplanck.difference.discretisation import gauss_space
 from fokkerplanck.difference.pair import evolve_pair
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import weighted_l1
-from fokkerplanck.linalg.choice import SolverOptions
+from fokkerplanck.fem.space import Space
+from fokkerplanck.linalg.choice import choose
 from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Bump, Gaussian
+from fokkerplanck.problem.numerics import SolverOptions
 
 EDGES = (0.0, *ANNULI.edges)
 
@@ -31,6 +32,11 @@ def region_norms(solution, time):
     discretisation, pair = solution.discretisation, solution.pair
     weight = discretisation.log_bound_weight + pair.perturbed.log_gibbs
     return weighted_l1(discretisation.space, weight, pair.difference(time)).values
+
+
+def with_solver(discretisation, options):
+    """The same with another linear solver."""
+    return replace(discretisation, numerics=replace(discretisation.numerics, solver=options))
 
 
 # -- two quadratic potentials
@@ -56,13 +62,15 @@ def test_pointwise_difference_and_density(pair):
     space = solution.discretisation.space
     inside = np.linalg.norm(space.points, axis=2) < 2.0
     exact = pair.difference(space.points, 1.0, 0.5)
-    difference = solution.difference(1.0)
+    difference = solution.difference(1.0).at_gauss
     largest = space.domain.comm.allreduce(np.max(np.abs(exact), initial=0.0))
     assert difference[inside] == pytest.approx(exact[inside], abs=1e-8 * largest)
     shallow = pair.density(space.points, 1.0) - exact / 2
     density = solution.density(1.0)
     assert density[inside] == pytest.approx(shallow[inside], rel=1e-8)
-    at_nodes = solution.pair.perturbed.gibbs * space.evaluate(solution.nodal_density(1.0))
+    at_nodes = solution.pair.perturbed.gibbs * space.evaluate(
+        solution.nodal_density(1.0).coefficients
+    )
     assert at_nodes[inside] == pytest.approx(shallow[inside], rel=1e-8)
 
 
@@ -80,7 +88,7 @@ def test_large_depth_keeps_all_digits(pair):
 @both
 def test_subtraction_of_two_densities_agrees(pair):
     fine = discretisations(pair)[0]
-    times, depth = fine.problem.times, 2.0
+    times, depth = fine.numerics.times(1.0), 2.0
     here = fine.unperturbed.evolve(fine.load, times, 1e-12).coefficients(1.0)
     operator = GibbsOperator(fine.space, fine.tables.perturbed(depth), fine.problem.diffusion)
     other = Propagator(operator, fine.shift)
@@ -89,7 +97,7 @@ def test_subtraction_of_two_densities_agrees(pair):
         of.operator.gibbs * fine.space.evaluate(u)
         for of, u in ((fine.unperturbed, here), (other, there))
     )
-    solved = solutions(pair, depth)[0].difference(1.0)
+    solved = solutions(pair, depth)[0].difference(1.0).at_gauss
     assert depth * (p - p_N) == pytest.approx(solved, abs=2e-9)
 
 
@@ -98,7 +106,7 @@ def test_subtraction_of_two_densities_agrees(pair):
 
 @both
 def test_a_bounded_basis_gives_the_same_norms(pair):
-    discretisation = replace(discretisations(pair)[0], solver=SolverOptions(vectors=20))
+    discretisation = with_solver(discretisations(pair)[0], SolverOptions(vectors=20))
     solution = PairSolution.compute(discretisation, 2.0)
     assert isinstance(solution.pair.recycling, SolvedAnew)
     assert solution.pair.output.num_dropped > 0
@@ -132,14 +140,14 @@ def test_one_density_serves_all_depths(monkeypatch):
 
 def test_memory_decides_how_many_vectors_are_held():
     discretisation = discretisations(PAIRS[1])[0]
-    enough = discretisation.solver.choose(discretisation.space).needed
+    enough = choose(discretisation.space).needed
     for more, pairs in ((0.0, 20), (11.0, 31)):
         memory = enough + (more + 0.5) * 8.0 * discretisation.space.num_unknowns
-        limited = replace(discretisation, solver=SolverOptions("cholesky", memory))
+        limited = with_solver(discretisation, SolverOptions("cholesky", memory))
         assert limited.restart.num_vectors == pairs
     assert discretisation.restart is None
     with pytest.raises(SolverError, match="cholesky solver needs about"):
-        _ = replace(discretisation, solver=SolverOptions("cholesky", 0.9 * enough)).restart
+        _ = with_solver(discretisation, SolverOptions("cholesky", 0.9 * enough)).restart
 
 
 # -- a potential whose densities have no closed form
@@ -157,7 +165,7 @@ V = SincReference(
 @pytest.mark.parametrize("h", [0.0, 0.25])
 def test_double_well_against_sinc_collocation(comm, h):
     recipe = Recipe("interval", Annuli(1.0, 2), 7.5, sizes=((0.0, 0.4),))
-    space = gauss_space(recipe.build(comm), 10)
+    space = Space(recipe.build(comm), 10, 13)
     x = space.points[..., 0]
     exact, perturbed = (
         Propagator(GibbsOperator(space, values, V.diffusion), 20.0)
@@ -182,12 +190,14 @@ def test_double_well_against_sinc_collocation(comm, h):
 def test_difference_has_no_mass(pair, depth):
     solution = solutions(pair, depth)[0]
     for time in (0.1, 0.5, 1.0):
-        assert abs(solution.discretisation.space.integrate(solution.difference(time))) < 1e-11
+        assert (
+            abs(solution.discretisation.space.integrate(solution.difference(time).at_gauss)) < 1e-11
+        )
 
 
 def test_equal_potentials_give_no_difference(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = gauss_space(recipe.build(comm), 6)
+    space = Space(recipe.build(comm), 6, 9)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     density = RecycledBasis(operator.krylov_space(load, 1.0), comm)
@@ -200,7 +210,7 @@ def test_equal_potentials_give_no_difference(comm):
 
 def test_difference_is_linear_in_the_drift(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = gauss_space(recipe.build(comm), 6)
+    space = Space(recipe.build(comm), 6, 9)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     fields = [np.cos(space.points), space.points**3]

@@ -7,13 +7,14 @@ from fokkerplanck.evolution.krylov import KrylovSpace
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg import cholesky
-from fokkerplanck.linalg.choice import choose, factor_entries, free_memory, linear_solver
+from fokkerplanck.linalg.choice import choose, create_solver, factor_entries, free_memory
 from fokkerplanck.linalg.cholesky import CholeskySolver
 from fokkerplanck.linalg.conjugate_gradients import ConjugateGradientSolver, SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Polynomial
+from fokkerplanck.problem.numerics import SolverOptions
 
 DISK = Recipe("disk", Annuli(1.0, 2), 4.0, sizes=((0.0, 0.4),), sectors=16)
 SHIFT = 10.0
@@ -31,7 +32,7 @@ def test_both_solvers_evolve_the_same_density(operator):
     load = initial_load(space, exact.initial)
     found = []
     for method in ("cholesky", "iterative"):
-        solver = linear_solver(operator, SHIFT, method)
+        solver = create_solver(operator, SHIFT, SolverOptions(method))
         krylov = KrylovSpace(
             lambda u, solver=solver: solver.solve(operator.apply_mass(u)),
             solver.solve(load),
@@ -60,24 +61,26 @@ def test_memory_decides():
     recipe = Recipe("ball", Annuli(1.0, 1), 4.0, sizes=((0.0, 0.8),), sectors=8)
     space = Space(recipe.build(MPI.COMM_WORLD), 4, 6)
     operator = GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
-    plenty, little = (linear_solver(operator, SHIFT, memory=size) for size in (1e10, 5e7))
+    plenty, little = (
+        create_solver(operator, SHIFT, SolverOptions(memory=size)) for size in (1e10, 5e7)
+    )
     assert isinstance(plenty, CholeskySolver)
     assert isinstance(little, ConjugateGradientSolver)
     assert little.description.endswith("over the degrees 4 → 2 → 1")
 
 
 def test_choice_is_told_beforehand(operator):
-    choice = choose(operator.space, memory=4e9)
+    choice = choose(operator.space, SolverOptions(memory=4e9))
     assert choice.method == "cholesky"
     assert choice.description.startswith("cholesky, for about 0.0")
     assert choice.description.endswith("GB of 4 GB")
-    assert choose(operator.space, "iterative", memory=4e9).method == "iterative"
+    assert choose(operator.space, SolverOptions("iterative", 4e9)).method == "iterative"
 
 
 @pytest.mark.parametrize("method", ["auto", "cholesky", "iterative"])
 def test_too_little_memory_ends_in_one_line(operator, method):
     with pytest.raises(SolverError, match=r"solver needs about .* GB for \d+ unknowns, 1e-06 GB"):
-        linear_solver(operator, SHIFT, method, memory=1e3)
+        create_solver(operator, SHIFT, SolverOptions(method, 1e3))
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,16 @@ from itertools import pairwise
 import numpy as np
 from mpi4py import MPI
 
-from fokkerplanck.difference.discretisation import (
-    Discretisation,
-    PotentialTable,
-    Problem,
-    gauss_space,
-)
+from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.potentials import PotentialTable
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Gaussian
+from fokkerplanck.problem.numerics import Numerics
+from fokkerplanck.problem.problem import Problem
 
 ANNULI = Annuli(1.0, 2)
 RADIUS = 6.0
@@ -165,7 +164,7 @@ class GaussianPair:
         """A discretisation with exact tables. Collective."""
         family = "interval" if self.dimension == 1 else "disk"
         recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
-        space = gauss_space(recipe.build(MPI.COMM_WORLD), degree)
+        space = Space(recipe.build(MPI.COMM_WORLD), degree, degree + 3)
         points = space.points
         tables = PotentialTable(
             self.potential(points),
@@ -175,8 +174,9 @@ class GaussianPair:
         )
         initial = Gaussian(self.center, self.deviation)
         penalty = Penalty(self.gamma, dimension=self.dimension)
-        problem = Problem(penalty, initial, self.diffusion, self.horizon)
-        return Discretisation(problem, space, tables, 20.0 / self.horizon, tolerance)
+        problem = Problem(self.potential, initial, self.horizon, self.diffusion)
+        numerics = Numerics(degree, shift=20.0, tolerance=tolerance, early=0.25)
+        return Discretisation(problem, penalty, space, tables, numerics)
 
 
 #: A pair on the line and one in the plane.

@@ -196,7 +196,7 @@ def test_figures_are_pngs(tmp_path, planes):
     values = {1: bell, 2: np.multiply.outer(bell, bell)}
     panes = tuple(GridFunction(axes, grid, values[len(axes)]) for axes in planes)
     picture = GridFunctions(math.inf, panes, panes)
-    table = dataclasses.replace(example(), histories=(history,), picture=picture)
+    table = dataclasses.replace(example(), histories=(history,), grid_functions=picture)
     for index, (figure, content) in enumerate(
         [(draw, table), (draw_pictures, table), (draw_pictures, example())], 1
     ):

@@ -33,7 +33,7 @@ def _study(dimension, depths):
 def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkeypatch):
     monkeypatch.setattr(refinement, "BALL_RESOLUTIONS", ((4, 1.0),))
     study = _study(3, [2])
-    fine, coarse = refinement.Ladder(study, comm, Progress()).begin([2.0])
+    fine, coarse = refinement.Refinement(study, comm, Progress()).begin([2.0])
     potential = NetworkPotential(study.network, study.data, study.cap, study.penalty, 1e-9)
     for discretisation in (fine, coarse):
         table = potential.tabulate(discretisation.space.points.reshape(-1, 3), [2.0], comm)

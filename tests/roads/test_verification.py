@@ -156,7 +156,7 @@ def test_curves_and_picture_hold_the_numbers_of_the_table(linear):
         # Between two times of the grid the curve is a little higher.
         assert history.values.max() == pytest.approx(value, rel=2e-3)
         assert history.values.max() <= value * (1 + 1e-12)
-    error = linear.picture.errors[0]
+    error = linear.grid_functions.errors[0]
     weighted = np.trapezoid(error.values, error.grid)
     inner = sum(linear.curve("density_l1", label)[math.inf].value for label in ("core", "0", "1"))
     assert weighted == pytest.approx(inner, rel=1e-4)

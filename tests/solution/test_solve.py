@@ -108,14 +108,14 @@ def test_mass_is_kept(quartic):
     for time in (0.25, 1.0, 2.0):
         density = solution.density(time)
         np.testing.assert_allclose(density.mass, 1.0, rtol=1e-14)
-        raw = type(density)(density.operator, solution.output.coefficients(time))
+        raw = type(density)(density.operator, solution.fine.output.coefficients(time))
         np.testing.assert_allclose(raw.mass, 1.0, rtol=1e-12)
 
 
 def test_a_bounded_basis_gives_the_same_density(quartic):
     potential, initial, whole = quartic
     bounded = solve(potential, initial, 2.0, 2.2, 0.5, degree=6, vectors=20, times=(0.5,))
-    assert bounded.output.num_dropped > 0
+    assert bounded.fine.output.num_dropped > 0
     for time in (0.5, 2.0):
         values, others = (of.density(time).at_gauss for of in (bounded, whole))
         np.testing.assert_allclose(values, others, atol=1e-9 * np.max(others))

@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 
-from fokkerplanck.difference.discretisation import (
-    Discretisation,
-    PotentialTable,
-    Problem,
-    gauss_space,
-)
+from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import measure
 from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.potentials import PotentialTable
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Bump, Uniform
+from fokkerplanck.problem.numerics import Numerics
+from fokkerplanck.problem.problem import Problem
 from fokkerplanck.verification.explicit_constants import MARGIN, explicit_constants
 
 RADIUS = 5.0
@@ -30,7 +29,7 @@ def discretisation(
     m = penalty.dimension
     family, sizes = ("interval", 0.5) if m == 1 else ("disk", 1.0)
     recipe = Recipe(family, Annuli(1.0, 2), RADIUS, sizes=((0.0, sizes),), sectors=8)
-    space = gauss_space(recipe.build(comm), 6)
+    space = Space(recipe.build(comm), 6, 9)
     points = space.points
     values = penalty.gamma * penalty(points.reshape(-1, m)).reshape(points.shape[:2])
     tables = PotentialTable(
@@ -39,8 +38,9 @@ def discretisation(
         {depth: gradient(points)},
         {depth: 0.0},
     )
-    problem = Problem(penalty, Uniform((0.0,) * m, 0.5), diffusion, horizon)
-    return Discretisation(problem, space, tables, 20.0, 1e-8)
+    problem = Problem(penalty, Uniform((0.0,) * m, 0.5), horizon, diffusion)
+    numerics = Numerics(6, shift=20.0 * horizon, tolerance=1e-8, early=0.25)
+    return Discretisation(problem, penalty, space, tables, numerics)
 
 
 def flat(value):
@@ -148,7 +148,7 @@ def test_limit_has_no_exponent_in_the_difference(comm):
 def test_bounds_hold(comm, depth, diffusion, family):
     penalty = Penalty(0.6, dimension=1)
     recipe = Recipe("interval", Annuli(1.0, 2), 6.0, sizes=((0.0, 0.5),))
-    space = gauss_space(recipe.build(comm), 8)
+    space = Space(recipe.build(comm), 8, 11)
     points = space.points
     x = points[..., 0]
     # V and V_N both lie above γH, as capped risks do.
@@ -157,8 +157,9 @@ def test_bounds_hold(comm, depth, diffusion, family):
     tables = PotentialTable(
         0.6 * x**2 + 1.0 + np.sin(x) ** 2, {depth: E}, {depth: slope[..., None]}, {depth: 0.0}
     )
-    problem = Problem(penalty, family((0.4,), 0.5), diffusion, 1.0)
-    fine = Discretisation(problem, space, tables, 20.0, 1e-9)
+    problem = Problem(penalty, family((0.4,), 0.5), 1.0, diffusion)
+    numerics = Numerics(8, shift=20.0, tolerance=1e-9, early=0.25)
+    fine = Discretisation(problem, penalty, space, tables, numerics)
     found = measure(PairSolution.compute(fine, depth), PairSolution.compute(fine.coarser(), depth))
     constants = explicit_constants(fine, depth)
     norm = problem.initial.l2_norm

@@ -8,7 +8,7 @@ from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Polynomial
 from fokkerplanck.solution.solve import solve
-from fokkerplanck.verification.fields import density_panes
+from fokkerplanck.verification.fields import shown_density
 
 FAMILIES = {1: "interval", 2: "disk", 3: "ball"}
 
@@ -23,7 +23,7 @@ def test_panes_hold_the_density_or_its_marginals(m):
     initial = Polynomial(center, 1.0)
     solution = solve(lambda x: np.sum(x**2, axis=1), initial, 0.5, domain=domain, degree=4)
     density = solution.density(0.5)
-    panes = density_panes(density, 4.0)
+    panes = shown_density(density, 4.0)
     assert [pane.axes for pane in panes] == {
         1: [(0,)],
         2: [(0, 1)],

@@ -23,7 +23,7 @@ from fokkerplanck.fem.quadrature.cut_cells import (
     line_rule,
 )
 from fokkerplanck.fem.space import Space
-from fokkerplanck.problem.initial import Gaussian, InitialDensity
+from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.runtime.arrays import Array, Indices
 from fokkerplanck.runtime.ranks import Exchange
 
@@ -197,7 +197,7 @@ class _CellIntegrals:
 
     def _place(self, boxes: Boxes) -> Classification:
         """Where boxes lie with respect to the support."""
-        if isinstance(self.initial, Gaussian):
+        if not self.initial.is_compact:
             return _uncut(np.zeros(len(boxes), dtype=bool), self._dimension)
         if not self._edge_is_on_facets:
             return self._edge.place(boxes)
