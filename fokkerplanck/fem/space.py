@@ -10,35 +10,10 @@ import numpy.typing as npt
 import ufl
 from dolfinx import fem, la
 
-from fokkerplanck.fem.cells import CellMap
+from fokkerplanck.fem.cells import Geometry, geometry_at
 from fokkerplanck.fem.element import TensorElement, along_axes
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.runtime.arrays import Array
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """The cells' maps at reference points: shapes (C, q, m), (C, q, m, m) and (C, q)."""
-
-    points: Array  #: where the reference points lie
-    jacobians: Array  #: derivatives of the map, ``jacobians[c, q, i, a] = ∂x_i/∂X_a``
-    determinants: Array  #: absolute value of the Jacobian determinant
-
-    @cached_property
-    def inverses(self) -> Array:
-        """Inverse Jacobians ``∂X_a/∂x_i``, shape (C, q, m, m)."""
-        return np.linalg.inv(self.jacobians)
-
-
-def geometry_at(domain: Domain, reference: Array) -> Geometry:
-    """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
-    cell_map = CellMap.of(domain)
-    points = np.einsum(
-        "qn,cni->cqi", cell_map.element.table(reference), cell_map.nodes, optimize=True
-    )
-    slopes = cell_map.element.slopes(reference)
-    jacobians = np.einsum("aqn,cni->cqia", slopes, cell_map.nodes, optimize=True)
-    return Geometry(points, jacobians, np.abs(np.linalg.det(jacobians)))
 
 
 @dataclass(frozen=True)
