@@ -112,7 +112,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     stages, degree = Stages(), arguments.degree
     unknowns = arguments.unknowns * (COMM.size if arguments.mode == "weak" else 1)
     domain = stages.run("mesh", lambda: recipe(unknowns, degree).build(COMM))
-    space = Space(domain, degree, degree + 3)
+    space = Space(domain, degree)
     operator = stages.run("assembly", lambda: tabulated(space))
     stages.run("kernels", lambda: operator.matrix_free.apply(np.ones(space.num_owned), 1.0, 1.0))
     kernels = operator_figures(operator, arguments.assembled)

@@ -14,13 +14,9 @@ from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import AUTOMATIC, SolverOptions
-from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.runtime.arrays import Array
-
-#: Gauss points per direction beyond the degree.
-GAUSS_SURPLUS = 3
 
 #: When densities are looked at, in units of the horizon.
 OUTPUT_TIMES = (0.25, 0.5, 1.0)
@@ -179,10 +175,8 @@ class Discretisation:
         The two have nothing in common but the mesh, so their distance estimates the error of the
         companion.
         """
-        space = Space(
-            self.space.domain, self.space.degree - 2, self.space.degree - 2 + GAUSS_SURPLUS
-        )
-        matrix = self.space.gauss_interpolation(space.rule[0])
+        space = Space(self.space.domain, self.space.degree - 2)
+        matrix = self.space.gauss_interpolation(space.rule.points)
         return Discretisation(
             self.problem,
             space,
@@ -195,8 +189,3 @@ class Discretisation:
     def _propagator(self, potential: Array) -> Propagator:
         operator = GibbsOperator(self.space, potential, self.problem.diffusion)
         return Propagator(operator, self.shift, self.solver)
-
-
-def gauss_space(domain: Domain, degree: int) -> Space:
-    """The space of a degree with the number of Gauss points that it wants."""
-    return Space(domain, degree, degree + GAUSS_SURPLUS)

@@ -186,7 +186,7 @@ class _Coarsest:
 
     def __init__(self, operator: GibbsOperator, space: Space, shift: float) -> None:
         """Factor. Collective."""
-        table = operator.space.gauss_interpolation(space.rule[0])
+        table = operator.space.gauss_interpolation(space.rule.points)
         linear = GibbsOperator(space, operator.potential @ table.T, operator.diffusion)
         self._resolvent = CholeskySolver(linear, shift)
         # The smallest V over its Gauss points differs, and with it the scale of π.
@@ -199,6 +199,6 @@ class _Coarsest:
 
 def _on(space: Space, operator: GibbsOperator) -> MatrixFree:
     """The operator on a space of another degree, with π from the polynomial through ``ln π``."""
-    table = operator.space.gauss_interpolation(space.rule[0])
+    table = operator.space.gauss_interpolation(space.rule.points)
     gibbs = np.exp(operator.log_gibbs @ table.T)
     return MatrixFree(space, gibbs, operator.diffusion, single=True)

@@ -12,7 +12,7 @@ from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.location import Location, locate
 from fokkerplanck.fem.point_kernels import evaluate, evaluate_with_slopes
 from fokkerplanck.fem.quadrature.section_rules import section_rule
-from fokkerplanck.fem.space import Space, lagrange_basis
+from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.runtime.arrays import Array, Indices
 from fokkerplanck.solution.sampling import draw
@@ -193,7 +193,7 @@ class Density:
     def _tensor_log_gibbs(self) -> Array:
         """``ln π`` at the Gauss points as C-ordered tensors, shape (C, 1, n, ..., n)."""
         shape = [self.space.gauss] * self.dimension
-        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.tensor_rule[0]])
+        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.rule.order])
         return ordered.reshape(-1, 1, *shape)
 
     @cached_property
@@ -201,9 +201,8 @@ class Density:
         return CellMap.of(self.space.domain)
 
     def _gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
-        _, nodes, _, barycentric = self.space.tensor_rule
-        lines = [lagrange_basis(x, nodes, barycentric) for x in reference.T]
-        return np.exp(evaluate(self._tensor_log_gibbs, cells, lines)[:, 0])
+        tables = self.space.rule.tables(reference)
+        return np.exp(evaluate(self._tensor_log_gibbs, cells, tables)[:, 0])
 
     def _current_in_cells(self, cells: Indices, reference: Array) -> Array:
         lines = [self.space.element.lines(x) for x in reference.T]

@@ -24,9 +24,6 @@ from fokkerplanck.solution.density import Density
 
 Potential = Callable[[Array], npt.ArrayLike]
 
-#: Gauss points per direction beyond the degree.
-_GAUSS_SURPLUS = 3
-
 #: Shift of the Krylov space, in units of 1/horizon.
 _SHIFT = 10.0
 
@@ -120,7 +117,7 @@ def solve(
             degree,
         )
         domain = recipe.build(comm)
-    space = Space(domain, degree, degree + _GAUSS_SURPLUS)
+    space = Space(domain, degree)
     load = initial_load(space, initial)
     operator = GibbsOperator(space, tabulate(potential, space), diffusion)
     operator.check_cells()
@@ -152,7 +149,7 @@ def _tabulate_expression(potential: ufl.core.expr.Expr, space: Space) -> Array:
     if home is None:
         potential = fem.Constant(mesh, 1.0) * potential
     cells = np.arange(space.domain.num_owned_cells, dtype=np.int32)
-    values = fem.Expression(potential, space.rule[0]).eval(mesh, cells)
+    values = fem.Expression(potential, space.rule.points).eval(mesh, cells)
     return np.asarray(values, dtype=np.float64).reshape(space.points.shape[:2])
 
 

@@ -11,7 +11,6 @@ from fokkerplanck.difference.discretisation import (
     Discretisation,
     PotentialTable,
     Problem,
-    gauss_space,
 )
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import SolverOptions
@@ -134,7 +133,7 @@ class Refinement:
     def _space(self) -> Space:
         degree, refinement = self._steps[0]
         with self._progress.stage("mesh"), blame("annuli"):
-            return gauss_space(self._domain(self._radius, refinement), degree)
+            return Space(self._domain(self._radius, refinement), degree)
 
     def _pair(self, space: Space, depths: Sequence[float]) -> tuple[Discretisation, Discretisation]:
         with self._progress.stage("risk"), blame("annuli"):

@@ -8,13 +8,13 @@ import pytest
 from references.gaussian_pair import ANNULI, DEPTHS, PAIRS, discretisations, solutions
 from references.sinc_collocation import SincReference
 
-from fokkerplanck.difference.discretisation import gauss_space
 from fokkerplanck.difference.pair import evolve_pair
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import weighted_l1
+from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import SolverOptions
 from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.mesh.recipe import Recipe
@@ -157,7 +157,7 @@ V = SincReference(
 @pytest.mark.parametrize("h", [0.0, 0.25])
 def test_double_well_against_sinc_collocation(comm, h):
     recipe = Recipe("interval", Annuli(1.0, 2), 7.5, sizes=((0.0, 0.4),))
-    space = gauss_space(recipe.build(comm), 10)
+    space = Space(recipe.build(comm), 10)
     x = space.points[..., 0]
     exact, perturbed = (
         Propagator(GibbsOperator(space, values, V.diffusion), 20.0)
@@ -187,7 +187,7 @@ def test_difference_has_no_mass(pair, depth):
 
 def test_equal_potentials_give_no_difference(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = gauss_space(recipe.build(comm), 6)
+    space = Space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     density = RecycledBasis(operator.krylov_space(load, 1.0), comm)
@@ -200,7 +200,7 @@ def test_equal_potentials_give_no_difference(comm):
 
 def test_difference_is_linear_in_the_drift(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = gauss_space(recipe.build(comm), 6)
+    space = Space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     fields = [np.cos(space.points), space.points**3]

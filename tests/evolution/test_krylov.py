@@ -5,11 +5,11 @@ import pytest
 from mpi4py import MPI
 from scipy.linalg import eigh, expm
 
-from fokkerplanck.difference.discretisation import gauss_space
 from fokkerplanck.evolution.dense_output import DenseOutput, TimeGrid
 from fokkerplanck.evolution.krylov import STRIDE, KrylovError, KrylovSpace, Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.operators.gibbs import GibbsOperator, multiply
 from fokkerplanck.problem.annuli import Annuli
@@ -29,7 +29,7 @@ def propagator(comm, dimension, diffusion=0.7):
         recipe = Recipe("interval", Annuli(0.5, 1), 3.0, sizes=((0.0, 0.5),))
     else:
         recipe = Recipe("disk", Annuli(0.5, 1), 2.0, sizes=((0.0, 1.0),), sectors=8)
-    space = gauss_space(recipe.build(comm), 6 if dimension == 1 else 4)
+    space = Space(recipe.build(comm), 6 if dimension == 1 else 4)
     return Propagator(GibbsOperator(space, double_well(space.points), diffusion), SHIFT)
 
 

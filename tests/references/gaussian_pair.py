@@ -16,9 +16,9 @@ from fokkerplanck.difference.discretisation import (
     Discretisation,
     PotentialTable,
     Problem,
-    gauss_space,
 )
 from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.model import Penalty
 from fokkerplanck.problem.annuli import Annuli
@@ -165,7 +165,7 @@ class GaussianPair:
         """A discretisation with exact tables. Collective."""
         family = "interval" if self.dimension == 1 else "disk"
         recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
-        space = gauss_space(recipe.build(MPI.COMM_WORLD), degree)
+        space = Space(recipe.build(MPI.COMM_WORLD), degree)
         points = space.points
         tables = PotentialTable(
             self.potential(points),

@@ -245,6 +245,6 @@ def test_time_must_lie_in_the_horizon(time):
 
 def test_operator_says_which_annuli_fit():
     domain = Recipe("interval", Annuli(1.0, 6), 64.0, sizes=((0.0, 1.0),)).build(MPI.COMM_WORLD)
-    space = Space(domain, 4, 7)
+    space = Space(domain, 4)
     with pytest.raises(ValueError, match="count of 4"):
         GibbsOperator(space, space.points[..., 0] ** 2, 1.0)
