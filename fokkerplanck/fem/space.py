@@ -7,7 +7,6 @@ import basix
 import basix.ufl
 import numpy as np
 import numpy.typing as npt
-import ufl
 from dolfinx import fem, la
 
 from fokkerplanck.fem.cells import Geometry, geometry_at
@@ -63,12 +62,6 @@ class Space:
     def rule(self) -> GaussRule:
         """The Gauss rule on the reference cell."""
         return GaussRule(self.gauss, self.domain.dimension)
-
-    @property
-    def dx(self) -> ufl.Measure:
-        """Cell measure with the Gauss rule."""
-        metadata = {"quadrature_degree": self.rule.degree, "quadrature_rule": "default"}
-        return ufl.Measure("dx", self.domain.mesh, metadata=metadata)
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -171,18 +164,6 @@ class Space:
         coefficients = np.zeros(self._vector.array.size)
         coefficients[self.dofs] = values @ self.gauss_interpolation(nodes).T
         return coefficients[: self.num_owned]
-
-    def quadrature_function(self, values: Array) -> fem.Function:
-        """Quadrature-element function with values (C, q) or (C, q, m) at the Gauss points."""
-        shape = values.shape[2:]
-        element = basix.ufl.quadrature_element(
-            self.domain.mesh.basix_cell(), shape, degree=self.rule.degree
-        )
-        function = fem.Function(fem.functionspace(self.domain.mesh, element))
-        dofs = function.function_space.dofmap.list[: len(values)]
-        local = function.x.array.reshape(-1, *shape)
-        local[dofs] = values
-        return function
 
     def assemble(self, local: Array) -> Array:
         """Sum cell vectors of shape (C, num_basis) into owned coefficients. Collective."""

@@ -1,30 +1,22 @@
-"""Weak forms of the Fokker–Planck operator relative to the Gibbs density, and their matrices.
+"""The Fokker–Planck operator relative to the Gibbs density: mass and stiffness.
 
 With ``π = exp(−(V − min V)/D)`` and ``p = π u`` the equation ``∂_t p = ∇·(D∇p + p∇V)`` reads
 ``π ∂_t u = ∇·(D π ∇u)``: symmetric, and exact for every space that contains the constants in
-total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``.
+total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``. `forms` has the weak forms.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-import ufl
-from dolfinx import fem
-from dolfinx.fem import petsc as fem_petsc
-from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from mpi4py import MPI
-from petsc4py import PETSc
 
 from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.element_matrices import element_matrices
 from fokkerplanck.operators.matrix_free import MatrixFree
 from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.runtime.cache import cache_directory
 
 #: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
 LARGEST_CHANGE = 20.0
@@ -33,35 +25,9 @@ LARGEST_CHANGE = 20.0
 KRYLOV_POWER = 0.125
 
 
-def mass(u: Any, v: Any, gibbs: fem.Function, dx: ufl.Measure) -> ufl.Form:
-    """Weak form of ``π u``; with ``v = 1`` it is the total mass ``∫ π u``."""
-    return ufl.inner(gibbs * u, v) * dx
-
-
-def stiffness(
-    u: Any, v: Any, gibbs: fem.Function, diffusion: fem.Constant, dx: ufl.Measure
-) -> ufl.Form:
-    """Weak form of ``−∇·(D π ∇u)`` with no flux through the boundary.
-
-    Taking ``v = 1`` gives zero, so every scheme built on it keeps the total mass ``∫ π u``.
-    """
-    return ufl.inner(diffusion * gibbs * ufl.grad(u), ufl.grad(v)) * dx
-
-
-@cache
-def _jit_options() -> dict[str, object]:
-    """Compile forms for this processor, with a cache of its own; thrice as fast as without."""
-    processor = f"{get_host_cpu_name()} {get_host_cpu_features().flatten()}"
-    name = f"forms-{hashlib.sha256(processor.encode()).hexdigest()[:12]}"
-    return {
-        "cffi_extra_compile_args": ["-O3", "-march=native"],
-        "cache_dir": cache_directory() / name,
-    }
-
-
 @dataclass(frozen=True)
 class GibbsOperator:
-    """Mass and stiffness matrices of one potential on one space.
+    """Mass M and stiffness K of one potential on one space.
 
     Args:
         space: the Galerkin space.
@@ -126,21 +92,6 @@ class GibbsOperator:
         return np.exp(self.log_gibbs)
 
     @cached_property
-    def _gibbs_function(self) -> fem.Function:
-        return self.space.quadrature_function(self.gibbs)
-
-    @cached_property
-    def mass(self) -> PETSc.Mat:
-        """Mass matrix ``∫ π φ_i φ_j``. Collective at first use."""
-        return self._assemble(mass, self._gibbs_function)
-
-    @cached_property
-    def stiffness(self) -> PETSc.Mat:
-        """Stiffness matrix ``∫ D π ∇φ_i·∇φ_j``. Collective at first use."""
-        diffusion = fem.Constant(self.space.domain.mesh, self.diffusion)
-        return self._assemble(stiffness, self._gibbs_function, diffusion)
-
-    @cached_property
     def matrix_free(self) -> MatrixFree:
         """The same operator by sum factorisation, on the disk and in the ball."""
         return MatrixFree(self.space, self.gibbs, self.diffusion)
@@ -187,16 +138,6 @@ class GibbsOperator:
         metric = np.matmul(inverses, np.swapaxes(inverses, 2, 3))
         return mass, (self.diffusion / shift * mass)[..., None, None] * metric
 
-    def _assemble(self, weak_form: Callable[..., ufl.Form], *coefficients: Any) -> PETSc.Mat:
-        trial = ufl.TrialFunction(self.space.functions)
-        test = ufl.TestFunction(self.space.functions)
-        form = fem.form(
-            weak_form(trial, test, *coefficients, self.space.dx), jit_options=_jit_options()
-        )
-        matrix = fem_petsc.assemble_matrix(form)
-        matrix.assemble()
-        return matrix
-
     @cached_property
     def krylov_weights(self) -> Array:
         """Diagonal of an inner product like ``∫ π^a u v`` with a = 1/8, shape (num_owned,).
@@ -207,14 +148,3 @@ class GibbsOperator:
         volume = self.space.assemble(self.space.weights @ self.space.basis**2)
         weighted = self.space.assemble((self.space.weights * self.gibbs) @ self.space.basis**2)
         return volume * (weighted / volume) ** KRYLOV_POWER
-
-
-def multiply(matrix: PETSc.Mat, owned: Array) -> Array:
-    """Matrix times vector on owned coefficients. Collective."""
-    left, right = matrix.createVecLeft(), matrix.createVecRight()
-    right.array[:] = owned
-    matrix.mult(right, left)
-    product = left.array.copy()
-    left.destroy()
-    right.destroy()
-    return product

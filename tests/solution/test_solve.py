@@ -8,7 +8,8 @@ from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.norms import regional_sums
 from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
-from fokkerplanck.operators.gibbs import GibbsOperator, multiply
+from fokkerplanck.operators.forms import mass_matrix, multiply
+from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import Bump, Gaussian, Polynomial, Uniform
 from fokkerplanck.solution.solve import solve
@@ -134,7 +135,7 @@ def test_gibbs_state_stays_put(quartic):
     operator = solution.operator
     comm = operator.space.domain.comm
     ones = np.ones(operator.space.num_owned)
-    load = multiply(operator.mass, ones)
+    load = multiply(mass_matrix(operator), ones)
     load /= comm.allreduce(load.sum())
     output = Propagator(operator, 10.0).evolve(load, (0.1, 1.0), 1e-10)
     state = 1.0 / operator.space.integrate(operator.gibbs)
