@@ -14,6 +14,7 @@ from fokkerplanck.fem.element import TensorElement, along_axes
 from fokkerplanck.fem.gauss import GaussRule
 from fokkerplanck.mesh.recipe import Domain
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import total
 
 #: Gauss points per direction beyond the degree, for weights and cells that are no polynomials.
 GAUSS_SURPLUS = 3
@@ -179,4 +180,4 @@ class Space:
 
     def integrate(self, values: Array) -> float:
         """Integral of a function with values (C, q) at the Gauss points. Collective."""
-        return float(self.domain.comm.allreduce(np.sum(self.weights * values)))
+        return total(self.domain.comm, self.weights * values)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from mpi4py import MPI
 
 from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.element_matrices import element_matrices
 from fokkerplanck.operators.matrix_free import MatrixFree
 from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import agreed, largest, smallest
 
 #: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
 LARGEST_CHANGE = 20.0
@@ -45,14 +45,12 @@ class GibbsOperator:
     def __post_init__(self) -> None:
         """Check the range of the potential. Collective."""
         comm = self.space.domain.comm
-        finite = comm.allreduce(bool(np.all(np.isfinite(self.potential))), op=MPI.LAND)
-        if not finite:
+        if not agreed(comm, np.isfinite(self.potential)):
             raise ValueError("potential must be finite on the domain, got inf or nan")
         exponents = (self.potential - self.minimum) / self.diffusion
         radii = np.linalg.norm(self.space.points, axis=2)
-        nearest = np.min(radii, where=exponents > LARGEST_EXPONENT, initial=np.inf)
-        largest = comm.allreduce(float(np.max(exponents, initial=0.0)), op=MPI.MAX)
-        check_range(largest, comm.allreduce(float(nearest), op=MPI.MIN), self.space.domain.annuli)
+        nearest = smallest(comm, radii[exponents > LARGEST_EXPONENT])
+        check_range(largest(comm, exponents), nearest, self.space.domain.annuli)
 
     def check_cells(self) -> None:
         """Refuse cells over which the Gibbs density changes so much that matrices degenerate.
@@ -64,22 +62,19 @@ class GibbsOperator:
         """
         space, comm = self.space, self.space.domain.comm
         change = np.ptp(self.log_gibbs, axis=1)
-        worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
-        nearest = np.linalg.norm(space.points, axis=2).min(axis=1)
-        local = np.min(nearest, where=change > LARGEST_CHANGE, initial=np.inf)
-        smallest = comm.allreduce(float(local), op=MPI.MIN)
+        worst = largest(comm, change)
+        radii = np.linalg.norm(space.points, axis=2).min(axis=1)
+        nearest = smallest(comm, radii[change > LARGEST_CHANGE])
         if worst > LARGEST_CHANGE:
             raise ValueError(
                 f"V/D must change by less than {LARGEST_CHANGE:g} over a cell, got {worst:.3g}; "
-                f"give a finer domain, or a radius below {smallest:.3g}"
+                f"give a finer domain, or a radius below {nearest:.3g}"
             )
 
     @cached_property
     def minimum(self) -> float:
         """Smallest V over the Gauss points. Collective at first use."""
-        return float(
-            self.space.domain.comm.allreduce(np.min(self.potential, initial=np.inf), op=MPI.MIN)
-        )
+        return smallest(self.space.domain.comm, self.potential)
 
     @cached_property
     def log_gibbs(self) -> Array:
