@@ -10,12 +10,16 @@ from fokkerplanck.runtime.arrays import Array, Indices, Mask
 
 def largest(comm: MPI.Comm, values: Array | float) -> float:
     """Largest number of all ranks; a rank may have none. Collective."""
-    return float(comm.allreduce(float(np.max(values, initial=-np.inf)), op=MPI.MAX))
+    return float(
+        comm.allreduce(float(np.max(np.asarray(values, float), initial=-np.inf)), op=MPI.MAX)
+    )
 
 
 def smallest(comm: MPI.Comm, values: Array | float) -> float:
     """Smallest number of all ranks; a rank may have none. Collective."""
-    return float(comm.allreduce(float(np.min(values, initial=np.inf)), op=MPI.MIN))
+    return float(
+        comm.allreduce(float(np.min(np.asarray(values, float), initial=np.inf)), op=MPI.MIN)
+    )
 
 
 def total(comm: MPI.Comm, values: Array | float) -> float:
