@@ -10,15 +10,13 @@ from mpi4py import MPI
 from scipy.integrate import quad
 
 from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.angular import EXPONENT_PER_CELL, MAX_HALVINGS, angular_partition
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.mesh.sizing import (
     BALL_EXPONENT_FACTOR,
-    EXPONENT_PER_CELL,
     LARGEST_CELL,
     LARGEST_RATIO,
-    MAX_HALVINGS,
     Surroundings,
-    angular_partition,
     choose_recipe,
     outer_radius,
 )
