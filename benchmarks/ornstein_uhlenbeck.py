@@ -109,7 +109,7 @@ def measured(arguments: argparse.Namespace, comm: MPI.Comm) -> dict[str, Any]:
     )
     stages = Stages(comm)
     with stages.stage("mesh"):
-        space = Space(recipe.build(comm), degree, degree + 3)
+        space = Space(recipe.build(comm), degree)
         operator = GibbsOperator(space, tabulate(exact.potential, space), 1.0)
     with stages.stage("start"):
         load = initial_load(space, initial)

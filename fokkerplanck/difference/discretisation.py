@@ -166,9 +166,9 @@ class Discretisation:
                 interpolated from those of this space.
         """
         numerics = self.numerics.coarse()
-        space = Space(self.space.domain, numerics.degree, numerics.degree + 3)
+        space = Space(self.space.domain, numerics.degree)
         if tabulate is None:
-            tables = self.tables.interpolated(self.space.gauss_interpolation(space.rule[0]))
+            tables = self.tables.interpolated(self.space.gauss_interpolation(space.rule.points))
         else:
             tables = tabulate(space)
         return Discretisation(self.problem, self.penalty, space, tables, numerics)

@@ -4,7 +4,6 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from mpi4py import MPI
 
 from fokkerplanck.difference.number import Number
 from fokkerplanck.difference.pair_solution import PairSolution
@@ -14,6 +13,7 @@ from fokkerplanck.evolution.errors import SAFETY, krylov_error
 from fokkerplanck.fem.quadrature.norms import FINEST, RegionalNorm, regional_sums, weighted_l1
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import smallest
 
 #: Accuracy of the integrals over cells where the sign changes, in units of the tolerance of the
 #: discretisation. In three dimensions they cost as much as the solution.
@@ -46,7 +46,7 @@ class Measurement:
 
 def measure(fine: PairSolution, coarse: PairSolution) -> Measurement:
     """Measure both solutions; their distance is part of the uncertainty of the fine. Collective."""
-    smallest = _density_min(fine)
+    minimum = _density_min(fine)
     return Measurement(
         depth=fine.depth,
         density_l1=density_numbers(fine, coarse, fine.horizon),
@@ -54,7 +54,7 @@ def measure(fine: PairSolution, coarse: PairSolution) -> Measurement:
         mean=supremum(Functional.mean(fine), Functional.mean(coarse)),
         risk=supremum(Functional.risk(fine), Functional.risk(coarse)),
         mass_defect=_mass_defect(fine),
-        density_min=_distance(smallest, _density_min(coarse), abs(smallest), fine),
+        density_min=_distance(minimum, _density_min(coarse), abs(minimum), fine),
     )
 
 
@@ -158,5 +158,4 @@ def _density_min(solution: PairSolution) -> float:
     space = solution.discretisation.space
     inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
     values = solution.nodal_density(solution.horizon).in_all_cells(space.element.points)
-    smallest = float(np.min(values[inside], initial=np.inf))
-    return float(space.domain.comm.allreduce(smallest, op=MPI.MIN))
+    return smallest(space.domain.comm, values[inside])

@@ -22,6 +22,7 @@ from mpi4py import MPI
 from fokkerplanck.evolution.dense_output import Contribution, DenseOutput
 from fokkerplanck.problem.numerics import FEWEST_VECTORS, LAG, STRIDE
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import total
 
 #: Below this level an estimate that was not halved in so many strides has met rounding.
 PLATEAU, PATIENCE = 1e-7, 3
@@ -223,7 +224,7 @@ class KrylovSpace:
         return max(_change(output, time) for time in times)
 
     def _norm(self, vector: Array) -> float:
-        return float(np.sqrt(self._comm.allreduce(float(vector @ vector))))
+        return float(np.sqrt(total(self._comm, vector @ vector)))
 
 
 def _change(output: DenseOutput, time: float) -> float:

@@ -1,4 +1,4 @@
-"""The curved cells' maps at reference points that differ from cell to cell."""
+"""The curved cells' maps, at points of each cell or at the same points of all."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,3 +64,28 @@ class CellMap:
         """
         lines = [self.element.lines(x) for x in reference.T]
         return evaluate_with_slopes(self.tensor_nodes, cells, lines)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The cells' maps at reference points: shapes (C, q, m), (C, q, m, m) and (C, q)."""
+
+    points: Array  #: where the reference points lie
+    jacobians: Array  #: derivatives of the map, ``jacobians[c, q, i, a] = ∂x_i/∂X_a``
+    determinants: Array  #: absolute value of the Jacobian determinant
+
+    @cached_property
+    def inverses(self) -> Array:
+        """Inverse Jacobians ``∂X_a/∂x_i``, shape (C, q, m, m)."""
+        return np.linalg.inv(self.jacobians)
+
+
+def geometry_at(domain: Domain, reference: Array) -> Geometry:
+    """Evaluate the maps of all owned cells at reference points of shape (q, m)."""
+    cell_map = CellMap.of(domain)
+    points = np.einsum(
+        "qn,cni->cqi", cell_map.element.table(reference), cell_map.nodes, optimize=True
+    )
+    slopes = cell_map.element.slopes(reference)
+    jacobians = np.einsum("aqn,cni->cqia", slopes, cell_map.nodes, optimize=True)
+    return Geometry(points, jacobians, np.abs(np.linalg.det(jacobians)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from fokkerplanck.runtime.arrays import Array, Indices
 
-_CELL_TYPES = {
+CELL_TYPES = {
     1: basix.CellType.interval,
     2: basix.CellType.quadrilateral,
     3: basix.CellType.hexahedron,
@@ -75,7 +75,7 @@ class TensorElement:
 def _basix_element(degree: int, dimension: int) -> basix.finite_element.FiniteElement:
     """The element of Basix, which takes long to make."""
     return basix.create_element(
-        basix.ElementFamily.P, _CELL_TYPES[dimension], degree, basix.LagrangeVariant.gll_warped
+        basix.ElementFamily.P, CELL_TYPES[dimension], degree, basix.LagrangeVariant.gll_warped
     )
 
 

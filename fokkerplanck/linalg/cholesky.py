@@ -15,6 +15,7 @@ from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.triangular_kernels import backward, forward
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.ranks import largest
 
 #: Entries of the element matrices that are computed at once.
 _CHUNK = 4_000_000
@@ -171,7 +172,7 @@ class _Distributed:
         self._solver.getPC().setType("cholesky")
         self._solver.getPC().setFactorSolverType("mumps")
         self._solver.getPC().setFactorSetUpSolverType()
-        few = comm.allreduce(len(numbers), op=MPI.MAX) * num_around**2 < _FEW_ENTRIES
+        few = largest(comm, len(numbers)) * num_around**2 < _FEW_ENTRIES
         self._solver.getPC().getFactorMatrix().setMumpsIcntl(14, 100 if few else 40)
         self._solver.setErrorIfNotConverged(True)
         self._solver.setUp()

@@ -16,6 +16,7 @@ from fokkerplanck.linalg.multigrid import Multigrid
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.compiled import dot, weighted_dot
+from fokkerplanck.runtime.ranks import total
 
 
 class SolverError(RuntimeError):
@@ -99,4 +100,4 @@ class ConjugateGradientSolver:
         return self._sum(dot(left, right))
 
     def _sum(self, value: float) -> float:
-        return float(self._operator.space.domain.comm.allreduce(value))
+        return total(self._operator.space.domain.comm, value)

@@ -21,6 +21,7 @@ from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.operators.matrix_free import MatrixFree
 from fokkerplanck.operators.sum_kernels import relax
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import total
 
 #: Gauss points per direction beyond the degree. One is enough for smoothing; the accuracy of the
 #: solution is that of the operator of which residuals are taken.
@@ -63,14 +64,14 @@ class Level:
         scale = np.sqrt(self.inverse_diagonal)
         # any start without symmetries will do
         vector = np.cos(1e3 * np.arange(1.0, len(scale) + 1.0) ** 1.5)
-        vector /= np.sqrt(comm.allreduce(float(vector @ vector)))
+        vector /= np.sqrt(total(comm, vector @ vector))
         previous = np.zeros_like(vector)
         diagonal, side = [], [0.0]
         for _ in range(min(_LANCZOS_STEPS, self.operator.space.num_unknowns)):
             image = scale * self.apply(scale * vector) - side[-1] * previous
-            diagonal.append(comm.allreduce(float(image @ vector)))
+            diagonal.append(total(comm, image @ vector))
             image -= diagonal[-1] * vector
-            side.append(float(np.sqrt(comm.allreduce(float(image @ image)))))
+            side.append(float(np.sqrt(total(comm, image @ image))))
             previous, vector = vector, image / side[-1]
         matrix = np.diag(diagonal) + np.diag(side[1:-1], 1) + np.diag(side[1:-1], -1)
         return float(_MARGIN * np.linalg.eigvalsh(matrix)[-1])
@@ -186,7 +187,7 @@ class _Coarsest:
 
     def __init__(self, operator: GibbsOperator, space: Space, shift: float) -> None:
         """Factor. Collective."""
-        table = operator.space.gauss_interpolation(space.rule[0])
+        table = operator.space.gauss_interpolation(space.rule.points)
         linear = GibbsOperator(space, operator.potential @ table.T, operator.diffusion)
         self._resolvent = CholeskySolver(linear, shift)
         # The smallest V over its Gauss points differs, and with it the scale of π.
@@ -199,6 +200,6 @@ class _Coarsest:
 
 def _on(space: Space, operator: GibbsOperator) -> MatrixFree:
     """The operator on a space of another degree, with π from the polynomial through ``ln π``."""
-    table = operator.space.gauss_interpolation(space.rule[0])
+    table = operator.space.gauss_interpolation(space.rule.points)
     gibbs = np.exp(operator.log_gibbs @ table.T)
     return MatrixFree(space, gibbs, operator.diffusion, single=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from dolfinx import la
 
-from fokkerplanck.fem.space import barycentric_weights, lagrange_basis
+from fokkerplanck.fem.lagrange import lagrange_basis
 from fokkerplanck.operators.matrix_free import MatrixFree, even_odd
 from fokkerplanck.operators.sum_kernels import transfer
 from fokkerplanck.runtime.arrays import Array
@@ -25,8 +25,7 @@ class Prolongation:
     @cached_property
     def _matrix(self) -> Array:
         """Interpolation along one axis, shape (n_fine, n_coarse)."""
-        nodes = self.coarse.nodes
-        return lagrange_basis(self.fine.nodes, nodes, barycentric_weights(nodes))
+        return lagrange_basis(self.fine.nodes, self.coarse.nodes)
 
     @cached_property
     def _mean(self) -> Array:

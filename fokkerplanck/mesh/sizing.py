@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
-from scipy.fft import dct
 
-from fokkerplanck.mesh.angular import COUNTS, cells_per_edge, directions_on_sphere
+from fokkerplanck.mesh.angular import (
+    COUNTS,
+    EXPONENT_PER_CELL,
+    MANY_DIRECTIONS,
+    angular_partition,
+    cells_per_edge,
+    directions,
+)
 from fokkerplanck.mesh.recipe import Family, Recipe
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.problem.problem import Problem
 from fokkerplanck.runtime.arrays import Array
-
-#: Largest change of V/D over a cell in each direction.
-EXPONENT_PER_CELL = 8.0
 
 #: Largest radial cell near the origin, in units of the smaller of 1 and √(2DT).
 LARGEST_CELL = 0.5
@@ -29,9 +31,6 @@ LARGEST_RATIO = 0.2
 #: Radial cells of the ball may be larger than these by the first factor, and V/D may change more
 #: across them by the second: there, unknowns are dear, and the angular resolution is what limits.
 BALL_FACTOR, BALL_EXPONENT_FACTOR = 2.0, 1.5
-
-#: A cell around is halved at most this often.
-MAX_HALVINGS = 4
 
 #: Largest change of the heat kernel's exponent over a cell; on the line, unknowns cost nothing.
 _HEAT_PER_CELL = {1: 4.0, 2: 8.0, 3: 12.0}
@@ -49,8 +48,7 @@ _OUTER_SHARE = 3e-3
 #: Degrees of the geometry, by dimension; the ball has fewer cells around.
 _GEOMETRY_DEGREES = {1: 1, 2: 6, 3: 8}
 
-#: Directions in which a potential is looked at, and those for a function that costs nothing.
-_NUM_DIRECTIONS, MANY_DIRECTIONS = 24, 720
+#: Radii at which a potential is looked at.
 _NUM_RADII = 49
 
 
@@ -119,16 +117,6 @@ class Surroundings:
         )
 
 
-def directions(dimension: int, around: int = _NUM_DIRECTIONS) -> Array:
-    """Unit vectors that sample the sphere, shape (K, m), about so many on a great circle."""
-    if dimension == 1:
-        return np.array([[-1.0], [1.0]])
-    if dimension == 3:
-        return directions_on_sphere(around**2 // 4)
-    angles = 2.0 * np.pi * (np.arange(around) + 0.31) / around
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
 def outer_radius(
     penalty: Callable[[Array], Array], gamma: float, around: Surroundings, accuracy: float
 ) -> float:
@@ -187,7 +175,7 @@ def choose_recipe(
             scaled, spheres, degree, _ANGULAR_SHARE * accuracy, 1.0 / refinement
         )
     if m == 3:
-        cells = cells_per_edge(scaled, spheres, degree, EXPONENT_PER_CELL, refinement)
+        cells = cells_per_edge(scaled, spheres, degree, refinement)
     return Recipe(
         family=get_args(Family)[m - 1],
         annuli=around.annuli,
@@ -232,64 +220,3 @@ def _check_heights(values: Array, radii: Array, around: Surroundings) -> None:
     too_high = exponents > LARGEST_EXPONENT
     nearest = float(np.min(radii, where=too_high, initial=np.inf))
     check_range(float(np.max(exponents)), nearest, around.annuli)
-
-
-def angular_partition(
-    function: Callable[[Array], Array], radii: Array, degree: int, accuracy: float, largest: float
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Cells around the disk that resolve a function as the elements will.
-
-    On a cell whose Bernstein ellipse is free of singularities the functionals of a Galerkin
-    solution of degree p converge like ``ρ^{−2p}``, as the Chebyshev coefficients of the potential
-    do up to order 2p. Cells are halved until these fall below the accuracy, and until V/D changes
-    moderately.
-
-    Args:
-        function: V/D at points of shape (P, 2), or several of them, shape (j, P).
-        radii: of the circles on which the function is looked at.
-        degree: p.
-        accuracy: of the function, absolute.
-        largest: largest cell, as a fraction of an eighth of a turn times one half.
-
-    Returns:
-        Cell ends along the east and the north side, as `Recipe.sides` wants them.
-    """
-    count = math.ceil(4.0 / largest)
-    sides = []
-    for quarter in range(4):
-        ends = np.linspace(-1.0, 1.0, count + 1)
-        cells = np.stack([ends[:-1], ends[1:]], axis=1)
-        for _ in range(MAX_HALVINGS):
-            cells = cells[_is_rough(function, radii, cells, quarter, degree, accuracy)]
-            if not len(cells):
-                break
-            middles = cells.mean(axis=1)
-            ends = np.union1d(ends, middles)
-            cells = np.concatenate(
-                [np.stack([cells[:, 0], middles], 1), np.stack([middles, cells[:, 1]], 1)]
-            )
-        sides.append(ends)
-    # Ends that differ by rounding alone would make cells without an inside.
-    east, north = (np.unique(np.round([*sides[q], *-sides[q + 2]], 12)) for q in (0, 1))
-    return tuple(east.tolist()), tuple(north.tolist())
-
-
-def _is_rough(
-    function: Callable[[Array], Array],
-    radii: Array,
-    cells: Array,
-    quarter: int,
-    degree: int,
-    accuracy: float,
-) -> npt.NDArray[np.bool_]:
-    """Whether cells have Chebyshev coefficients beyond order 2·degree, or V/D changes too much."""
-    count = 2 * degree + 8
-    nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    middle, half = cells.mean(axis=1), 0.5 * (cells[:, 1] - cells[:, 0])
-    angles = np.pi / 4 * (middle[:, None] + half[:, None] * nodes) + np.pi / 2 * quarter
-    circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    points = radii[:, None, None, None] * circle
-    values = function(points.reshape(-1, 2)).reshape(-1, len(radii), len(middle), count)
-    tails = np.abs(dct(values, axis=3)[..., 2 * degree :]) / count
-    changes = np.ptp(values, axis=3).max(axis=(0, 1))
-    return (np.max(tails, axis=(0, 1, 3)) > accuracy) | (changes > EXPONENT_PER_CELL)

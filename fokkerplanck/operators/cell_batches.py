@@ -53,7 +53,7 @@ def factors(space: Space, gibbs: Array, diffusion: float, single: bool) -> Facto
         diffusion: scalar D > 0.
         single: whether values are kept to seven digits.
     """
-    m, order = space.domain.dimension, space.tensor_rule[0]
+    m, order = space.domain.dimension, space.rule.order
     i, j = np.triu_indices(m)
     jacobians, weights = space.geometry.jacobians, space.weights * gibbs
     exponents = np.frexp(np.max(weights, axis=1, initial=0.0))[1]
@@ -79,7 +79,7 @@ def drift_factors(space: Space, gibbs: Array, drift: Array) -> Array:
         gibbs: π at the Gauss points, shape (C, q).
         drift: b there, shape (C, q, m).
     """
-    order = space.tensor_rule[0]
+    order = space.rule.order
     inner = np.linalg.solve(space.geometry.jacobians, drift[..., None])[..., 0]
     inner *= (space.weights * gibbs)[..., None]
     return batches(inner[:, order])

@@ -37,13 +37,13 @@ class _Factorisation:
     @cached_property
     def _tables(self) -> Array:
         """Basis functions of one axis and their derivatives at the Gauss points, (2, n_q, n)."""
-        return self.space.element.lines(self.space.tensor_rule[1])
+        return self.space.element.lines(self.space.rule.nodes)
 
     def compute(self, mass: Array, stiffness: Array) -> Array:
         """The matrices of `element_matrices`."""
         m = stiffness.shape[-1]
         n_q, n = self._tables.shape[1:]
-        order = self.space.tensor_rule[0]
+        order = self.space.rule.order
         mass = mass[:, order].reshape(-1, *[n_q] * m)
         stiffness = stiffness[:, order].reshape(-1, *[n_q] * m, m, m)
         # Terms that differentiate alike along the first axis share its sum.

@@ -1,30 +1,22 @@
-"""Weak forms of the Fokker–Planck operator relative to the Gibbs density, and their matrices.
+"""The Fokker–Planck operator relative to the Gibbs density: mass and stiffness.
 
 With ``π = exp(−(V − min V)/D)`` and ``p = π u`` the equation ``∂_t p = ∇·(D∇p + p∇V)`` reads
 ``π ∂_t u = ∇·(D π ∇u)``: symmetric, and exact for every space that contains the constants in
-total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``.
+total mass, in the Gibbs state and in the decay of ``∫ p² e^{V/D}``. `forms` has the weak forms.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-import ufl
-from dolfinx import fem
-from dolfinx.fem import petsc as fem_petsc
-from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
-from mpi4py import MPI
-from petsc4py import PETSc
 
 from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.element_matrices import element_matrices
 from fokkerplanck.operators.matrix_free import MatrixFree
 from fokkerplanck.problem.double_range import LARGEST_EXPONENT, check_range
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.runtime.cache import cache_directory
+from fokkerplanck.runtime.ranks import agreed, largest, smallest
 
 #: Largest change of V/D over a cell; beyond it the matrices are singular to rounding.
 LARGEST_CHANGE = 20.0
@@ -33,35 +25,9 @@ LARGEST_CHANGE = 20.0
 KRYLOV_POWER = 0.125
 
 
-def mass(u: Any, v: Any, gibbs: fem.Function, dx: ufl.Measure) -> ufl.Form:
-    """Weak form of ``π u``; with ``v = 1`` it is the total mass ``∫ π u``."""
-    return ufl.inner(gibbs * u, v) * dx
-
-
-def stiffness(
-    u: Any, v: Any, gibbs: fem.Function, diffusion: fem.Constant, dx: ufl.Measure
-) -> ufl.Form:
-    """Weak form of ``−∇·(D π ∇u)`` with no flux through the boundary.
-
-    Taking ``v = 1`` gives zero, so every scheme built on it keeps the total mass ``∫ π u``.
-    """
-    return ufl.inner(diffusion * gibbs * ufl.grad(u), ufl.grad(v)) * dx
-
-
-@cache
-def _jit_options() -> dict[str, object]:
-    """Compile forms for this processor, with a cache of its own; thrice as fast as without."""
-    processor = f"{get_host_cpu_name()} {get_host_cpu_features().flatten()}"
-    name = f"forms-{hashlib.sha256(processor.encode()).hexdigest()[:12]}"
-    return {
-        "cffi_extra_compile_args": ["-O3", "-march=native"],
-        "cache_dir": cache_directory() / name,
-    }
-
-
 @dataclass(frozen=True)
 class GibbsOperator:
-    """Mass and stiffness matrices of one potential on one space.
+    """Mass M and stiffness K of one potential on one space.
 
     Args:
         space: the Galerkin space.
@@ -79,14 +45,12 @@ class GibbsOperator:
     def __post_init__(self) -> None:
         """Check the range of the potential. Collective."""
         comm = self.space.domain.comm
-        finite = comm.allreduce(bool(np.all(np.isfinite(self.potential))), op=MPI.LAND)
-        if not finite:
+        if not agreed(comm, np.isfinite(self.potential)):
             raise ValueError("potential must be finite on the domain, got inf or nan")
         exponents = (self.potential - self.minimum) / self.diffusion
         radii = np.linalg.norm(self.space.points, axis=2)
-        nearest = np.min(radii, where=exponents > LARGEST_EXPONENT, initial=np.inf)
-        largest = comm.allreduce(float(np.max(exponents, initial=0.0)), op=MPI.MAX)
-        check_range(largest, comm.allreduce(float(nearest), op=MPI.MIN), self.space.domain.annuli)
+        nearest = smallest(comm, radii[exponents > LARGEST_EXPONENT])
+        check_range(largest(comm, exponents), nearest, self.space.domain.annuli)
 
     def check_cells(self) -> None:
         """Refuse cells over which the Gibbs density changes so much that matrices degenerate.
@@ -98,22 +62,19 @@ class GibbsOperator:
         """
         space, comm = self.space, self.space.domain.comm
         change = np.ptp(self.log_gibbs, axis=1)
-        worst = comm.allreduce(float(np.max(change, initial=0.0)), op=MPI.MAX)
-        nearest = np.linalg.norm(space.points, axis=2).min(axis=1)
-        local = np.min(nearest, where=change > LARGEST_CHANGE, initial=np.inf)
-        smallest = comm.allreduce(float(local), op=MPI.MIN)
+        worst = largest(comm, change)
+        radii = np.linalg.norm(space.points, axis=2).min(axis=1)
+        nearest = smallest(comm, radii[change > LARGEST_CHANGE])
         if worst > LARGEST_CHANGE:
             raise ValueError(
                 f"V/D must change by less than {LARGEST_CHANGE:g} over a cell, got {worst:.3g}; "
-                f"give a finer domain, or a radius below {smallest:.3g}"
+                f"give a finer domain, or a radius below {nearest:.3g}"
             )
 
     @cached_property
     def minimum(self) -> float:
         """Smallest V over the Gauss points. Collective at first use."""
-        return float(
-            self.space.domain.comm.allreduce(np.min(self.potential, initial=np.inf), op=MPI.MIN)
-        )
+        return smallest(self.space.domain.comm, self.potential)
 
     @cached_property
     def log_gibbs(self) -> Array:
@@ -124,21 +85,6 @@ class GibbsOperator:
     def gibbs(self) -> Array:
         """π at the Gauss points, shape (C, q)."""
         return np.exp(self.log_gibbs)
-
-    @cached_property
-    def _gibbs_function(self) -> fem.Function:
-        return self.space.quadrature_function(self.gibbs)
-
-    @cached_property
-    def mass(self) -> PETSc.Mat:
-        """Mass matrix ``∫ π φ_i φ_j``. Collective at first use."""
-        return self._assemble(mass, self._gibbs_function)
-
-    @cached_property
-    def stiffness(self) -> PETSc.Mat:
-        """Stiffness matrix ``∫ D π ∇φ_i·∇φ_j``. Collective at first use."""
-        diffusion = fem.Constant(self.space.domain.mesh, self.diffusion)
-        return self._assemble(stiffness, self._gibbs_function, diffusion)
 
     @cached_property
     def matrix_free(self) -> MatrixFree:
@@ -187,16 +133,6 @@ class GibbsOperator:
         metric = np.matmul(inverses, np.swapaxes(inverses, 2, 3))
         return mass, (self.diffusion / shift * mass)[..., None, None] * metric
 
-    def _assemble(self, weak_form: Callable[..., ufl.Form], *coefficients: Any) -> PETSc.Mat:
-        trial = ufl.TrialFunction(self.space.functions)
-        test = ufl.TestFunction(self.space.functions)
-        form = fem.form(
-            weak_form(trial, test, *coefficients, self.space.dx), jit_options=_jit_options()
-        )
-        matrix = fem_petsc.assemble_matrix(form)
-        matrix.assemble()
-        return matrix
-
     @cached_property
     def krylov_weights(self) -> Array:
         """Diagonal of an inner product like ``∫ π^a u v`` with a = 1/8, shape (num_owned,).
@@ -207,14 +143,3 @@ class GibbsOperator:
         volume = self.space.assemble(self.space.weights @ self.space.basis**2)
         weighted = self.space.assemble((self.space.weights * self.gibbs) @ self.space.basis**2)
         return volume * (weighted / volume) ** KRYLOV_POWER
-
-
-def multiply(matrix: PETSc.Mat, owned: Array) -> Array:
-    """Matrix times vector on owned coefficients. Collective."""
-    left, right = matrix.createVecLeft(), matrix.createVecRight()
-    right.array[:] = owned
-    matrix.mult(right, left)
-    product = left.array.copy()
-    left.destroy()
-    right.destroy()
-    return product

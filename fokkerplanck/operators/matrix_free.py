@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import la
 
-from fokkerplanck.fem.space import Space, barycentric_weights, lagrange_basis
+from fokkerplanck.fem.lagrange import lagrange_basis
+from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.cell_batches import Factors, batches, drift_factors, factors
 from fokkerplanck.operators.sum_kernels import apply_drift, apply_gibbs
 from fokkerplanck.operators.vector_instructions import LANES
@@ -52,14 +53,13 @@ class MatrixFree:
 
         By barycentric formulas, which are symmetric to rounding, as the kernels assume.
         """
-        nodes, points = self.nodes, self.space.tensor_rule[1]
-        basis = lagrange_basis(points, nodes, barycentric_weights(nodes))
-        return basis, collocation(points) @ basis
+        basis = lagrange_basis(self.space.rule.nodes, self.nodes)
+        return basis, self.space.rule.derivative @ basis
 
     @cached_property
     def _matrices(self) -> tuple[Array, ...]:
         """Halves of the matrices along one axis, as the kernels take them."""
-        basis, derivative = self._line[0], collocation(self.space.tensor_rule[1])
+        basis, derivative = self._line[0], self.space.rule.derivative
         return even_odd(basis), even_odd(basis.T), even_odd(derivative), even_odd(derivative.T)
 
     @cached_property
@@ -168,18 +168,6 @@ def even_odd(matrix: Array) -> Array:
     even = 0.5 * (upper + upper[:, ::-1])[:, : (columns + 1) // 2]
     odd = 0.5 * (upper - upper[:, ::-1])[:, : columns // 2]
     return np.concatenate([even.ravel(), odd.ravel()])
-
-
-def collocation(nodes: Array) -> Array:
-    """Derivative at the nodes of the polynomial through values at the nodes, shape (q, q)."""
-    gaps = nodes[:, None] - nodes
-    np.fill_diagonal(gaps, 1.0)
-    weights = 1.0 / np.prod(gaps, axis=1)
-    matrix = weights / weights[:, None] / gaps
-    np.fill_diagonal(matrix, 0.0)
-    np.fill_diagonal(matrix, -matrix.sum(axis=1))
-    # exactly antisymmetric under reflection, as the kernels assume
-    return 0.5 * (matrix - matrix[::-1, ::-1])
 
 
 def _contract(values: npt.NDArray[Any], tables: list[Array]) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from fokkerplanck.study.files import replaced
+from fokkerplanck.runtime.files import replaced
 from fokkerplanck.study.results import Decay, Results, Row
 
 #: Legends stand below the axes, where they hide nothing.

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from fokkerplanck.study.files import replaced
+from fokkerplanck.runtime.files import replaced
 from fokkerplanck.study.results import GridFunction, GridFunctions, History, Results
 
 #: Decades that a map of the error shows.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fokkerplanck.risk.series import RiskSeries, RiskTable
 from fokkerplanck.risk.sweep import RiskError
 from fokkerplanck.runtime.arrays import Array, Indices
-from fokkerplanck.runtime.ranks import Exchange
+from fokkerplanck.runtime.ranks import Exchange, first_problem
 
 SAME_POINT = 1e-12  #: distance, relative to the size of θ, below which two points are one
 
@@ -89,9 +89,8 @@ def _agreed(tabulate: Callable[[], RiskTable], comm: Any) -> RiskTable:
         table = tabulate()
     except RiskError as error:
         problem = str(error)
-    problems = [text for text in comm.allgather(problem) if text]
-    if problems:
-        raise RiskError(problems[0])
+    if found := first_problem(comm, problem):
+        raise RiskError(found)
     return table
 
 

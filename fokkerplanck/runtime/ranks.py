@@ -1,31 +1,82 @@
-"""Sending rows of arrays to other ranks, and their answers back."""
+"""What ranks tell each other: numbers that all of them need, and rows of arrays for one another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from mpi4py import MPI
 
-from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.arrays import Array, Indices, Mask
+
+
+def largest(comm: MPI.Comm, values: Array | float) -> float:
+    """Largest number of all ranks; a rank may have none. Collective."""
+    return float(
+        comm.allreduce(float(np.max(np.asarray(values, float), initial=-np.inf)), op=MPI.MAX)
+    )
+
+
+def smallest(comm: MPI.Comm, values: Array | float) -> float:
+    """Smallest number of all ranks; a rank may have none. Collective."""
+    return float(
+        comm.allreduce(float(np.min(np.asarray(values, float), initial=np.inf)), op=MPI.MIN)
+    )
+
+
+def total(comm: MPI.Comm, values: Array | float) -> float:
+    """Sum of the numbers of all ranks. Collective."""
+    return float(comm.allreduce(float(np.sum(values))))
+
+
+def agreed(comm: MPI.Comm, holds: Mask | bool) -> bool:
+    """Whether all of it holds on every rank. Collective."""
+    return bool(comm.allreduce(bool(np.all(holds)), op=MPI.LAND))
+
+
+def first_problem(comm: MPI.Comm, problem: str | None) -> str | None:
+    """What the first rank that has a problem says of it, on every rank. Collective."""
+    return next((text for text in comm.allgather(problem) if text), None)
+
+
+def together[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
+    """Return what the action returns here, or raise on all ranks what it raises on one. Collective.
+
+    The action must not be collective itself: a rank that raises would leave the others.
+
+    Raises:
+        ValueError: the action has raised something on some rank.
+    """
+    result: T | None = None
+    problem: str | None = None
+    try:
+        result = action()
+    except ValueError as error:
+        problem = str(error) or type(error).__name__
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    if (said := first_problem(comm, problem)) is not None:
+        raise ValueError(said)
+    return result  # type: ignore[return-value]  # nothing was raised
 
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """Which rows go to which rank, and come from which."""
+    """All-to-all exchange of rows: which go to which rank, and come from which."""
 
     order: Indices  #: this rank's rows sorted by destination
     sent: list[int]  #: rows for each rank
     received: list[int]  #: rows from each rank
-    comm: Any
+    comm: MPI.Comm
 
     @classmethod
-    def plan(cls, owners: Indices, comm: Any) -> "Exchange":
-        """Return the route that sends row ``k`` to rank ``owners[k]``. Collective."""
+    def plan(cls, owners: Indices, comm: MPI.Comm) -> "Exchange":
+        """The exchange that sends row ``k`` to rank ``owners[k]``. Collective."""
         sent = np.bincount(owners, minlength=comm.size).tolist()
         return cls(np.argsort(owners, kind="stable"), sent, comm.alltoall(sent), comm)
 
     @classmethod
-    def round_robin(cls, count: int, comm: Any) -> "Exchange":
-        """Return the route that deals this many rows to the ranks in turn. Collective.
+    def round_robin(cls, count: int, comm: MPI.Comm) -> "Exchange":
+        """The exchange that deals this many rows to the ranks in turn. Collective.
 
         Ranks begin where the one before has ended, so that all get as many, up to one.
         """

@@ -57,7 +57,7 @@ class Companions:
 
     def sizes_at_gauss(self, density: Field) -> tuple[Array, Array, Array]:
         """Absolute values of the three differences at the Gauss points, shape (C, q)."""
-        there = self.coarse.in_all_cells(density.space.rule[0])
+        there = self.coarse.in_all_cells(density.space.rule.points)
         first, second = (field.at_gauss for field in self.earlier)
         fine = density.at_gauss
         return np.abs(fine - there), np.abs(fine - first), np.abs(first - second)

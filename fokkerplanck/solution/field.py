@@ -12,9 +12,10 @@ from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.location import Location, locate
 from fokkerplanck.fem.point_kernels import evaluate, evaluate_with_slopes
 from fokkerplanck.fem.quadrature.section_rules import section_rule
-from fokkerplanck.fem.space import Space, lagrange_basis
+from fokkerplanck.fem.space import Space
 from fokkerplanck.operators.gibbs import GibbsOperator
 from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.ranks import largest, smallest
 
 #: Points that are evaluated at once.
 _CHUNK = 8192
@@ -83,8 +84,8 @@ class Field:
     def minimum(self) -> float:
         """Smallest value over Gauss points and nodes, never clipped. Collective."""
         at_nodes = self.in_all_cells(self.space.element.points)
-        smallest = min(np.min(at_nodes, initial=np.inf), np.min(self.at_gauss, initial=np.inf))
-        return float(self.space.domain.comm.allreduce(float(smallest), op=MPI.MIN))
+        comm = self.space.domain.comm
+        return min(smallest(comm, at_nodes), smallest(comm, self.at_gauss))
 
     @property
     def at_wall(self) -> float:
@@ -94,10 +95,8 @@ class Field:
         inside is of the size of the function at the boundary.
         """
         comm, radii = self.space.domain.comm, np.linalg.norm(self.space.points, axis=2)
-        outermost = comm.allreduce(float(np.max(radii, initial=0.0)), op=MPI.MAX)
-        values = np.abs(self.at_gauss)
-        largest = np.max(values, where=radii > 0.995 * outermost, initial=0.0)
-        return float(comm.allreduce(float(largest), op=MPI.MAX))
+        outermost = radii > 0.995 * largest(comm, radii)
+        return largest(comm, np.where(outermost, np.abs(self.at_gauss), 0.0))
 
     def values(self, points: npt.ArrayLike) -> Array:
         """Values (P,) at points of shape (P, m), the same on every rank. Collective.
@@ -147,7 +146,7 @@ class Field:
     def _tensor_log_gibbs(self) -> Array:
         """``ln π`` at the Gauss points as C-ordered tensors, shape (C, 1, n, ..., n)."""
         shape = [self.space.gauss] * self.dimension
-        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.tensor_rule[0]])
+        ordered = np.ascontiguousarray(self.operator.log_gibbs[:, self.space.rule.order])
         return ordered.reshape(-1, 1, *shape)
 
     @cached_property
@@ -156,9 +155,8 @@ class Field:
 
     def gibbs_in_cells(self, cells: Indices, reference: Array) -> Array:
         """Values (P,) of π at reference points (P, m), each in an owned cell (P,)."""
-        _, nodes, _, barycentric = self.space.tensor_rule
-        lines = [lagrange_basis(x, nodes, barycentric) for x in reference.T]
-        return np.exp(evaluate(self._tensor_log_gibbs, cells, lines)[:, 0])
+        tables = self.space.rule.tables(reference)
+        return np.exp(evaluate(self._tensor_log_gibbs, cells, tables)[:, 0])
 
 
 @dataclass(frozen=True, eq=False)

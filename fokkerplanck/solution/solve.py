@@ -178,7 +178,7 @@ def evolved(
         KrylovError: the tolerance cannot be met.
         SolverError: the memory does not suffice.
     """
-    space = Space(domain, numerics.degree, numerics.degree + 3)
+    space = Space(domain, numerics.degree)
     load = initial_load(space, problem.initial)
     operator = GibbsOperator(space, tabulate(problem.potential, space), problem.diffusion)
     operator.check_cells()

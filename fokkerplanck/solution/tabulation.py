@@ -10,7 +10,7 @@ from mpi4py import MPI
 from fokkerplanck.fem.space import Space
 from fokkerplanck.problem.problem import Potential
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.runtime.collective import together
+from fokkerplanck.runtime.ranks import together
 
 
 def checked(potential: Potential, comm: MPI.Comm) -> Potential:
@@ -20,7 +20,7 @@ def checked(potential: Potential, comm: MPI.Comm) -> Potential:
     """
 
     def values(points: Array) -> Array:
-        return together(lambda: _values(potential, points), comm)
+        return together(comm, lambda: _values(potential, points))
 
     return values
 
@@ -59,5 +59,5 @@ def _tabulate_expression(potential: ufl.core.expr.Expr, space: Space) -> Array:
     if home is None:
         potential = fem.Constant(mesh, 1.0) * potential
     cells = np.arange(space.domain.num_owned_cells, dtype=np.int32)
-    values = fem.Expression(potential, space.rule[0]).eval(mesh, cells)
+    values = fem.Expression(potential, space.rule.points).eval(mesh, cells)
     return np.asarray(values, dtype=np.float64).reshape(space.points.shape[:2])

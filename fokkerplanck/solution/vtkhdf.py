@@ -5,9 +5,7 @@ nodes, at which the map and the fields are evaluated. For every number of ranks 
 to the order of cells and nodes.
 """
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +23,7 @@ from petsc4py import PETSc
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.mesh.recipe import Domain, Recipe
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.files import replaced_by_all
 from fokkerplanck.solution.density import Density
 from fokkerplanck.solution.field import Field
 
@@ -153,7 +152,7 @@ def write_fields(cells: EquispacedCells, fields: Mapping[str, Array], out: Path)
     domain = cells.domain
     comm: Any = domain.comm  # PETSc's stubs know its own communicators only
     regions: Any = domain.regions[: domain.num_owned_cells]
-    with _replaced(out, domain.comm) as temporary:
+    with replaced_by_all(out, domain.comm) as temporary:
         vtkhdf.write_mesh(temporary, cells.mesh())
         viewer = PETSc.ViewerHDF5().create(str(temporary), "a", comm)
         viewer.pushGroup("/VTKHDF/CellData")
@@ -172,34 +171,3 @@ def _view(field: PETSc.IS | PETSc.Vec, name: str, viewer: PETSc.ViewerHDF5) -> N
     field.setName(name)
     field.view(viewer)
     field.destroy()
-
-
-@contextmanager
-def _replaced(out: Path, comm: MPI.Comm) -> Iterator[Path]:
-    """Name a file that takes the place of another once all ranks have written it. Collective.
-
-    Raises:
-        OSError: there can be no such file; all ranks raise together.
-    """
-    problem: OSError | None = None
-    temporary: Path | None = None
-    if comm.rank == 0:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            temporary = out.with_name(f".{os.getpid()}.{out.name}")
-            temporary.touch()
-        except OSError as error:
-            problem = error
-    problem, temporary = comm.bcast((problem, temporary))
-    if problem:
-        raise problem
-    assert temporary is not None
-    try:
-        yield temporary
-        comm.barrier()
-        if comm.rank == 0:
-            temporary.replace(out)
-    finally:
-        if comm.rank == 0:
-            temporary.unlink(missing_ok=True)
-    comm.barrier()

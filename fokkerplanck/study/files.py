@@ -3,14 +3,13 @@
 import csv
 import json
 import math
-import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
+from fokkerplanck.runtime.files import replacing
 from fokkerplanck.runtime.provenance import commit, versions
 from fokkerplanck.study.results import Results, Row, depth_text
 from fokkerplanck.study.study import Study
@@ -79,24 +78,6 @@ def cells(row: Row) -> list[str]:
     """Return a row as text; floats are read back as the same floats."""
     values = asdict(row) | {"depth": depth_text(row.depth)}
     return [value if isinstance(value, str) else repr(float(value)) for value in values.values()]
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file that takes the place of another once it is whole."""
-    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        yield file
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Name a file that takes the place of another once it is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _plain(row: Row) -> dict[str, Any]:

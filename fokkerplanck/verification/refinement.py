@@ -124,7 +124,7 @@ class Refinement:
     def _space(self) -> Space:
         now = self._resolution
         with self._progress.stage("mesh"), blame("annuli"):
-            return Space(self._domain(now.radius, now.refinement), now.degree, now.degree + 3)
+            return Space(self._domain(now.radius, now.refinement), now.degree)
 
     def _made(self, space: Space, depths: Sequence[float]) -> Pair:
         study, around = self._study, self._around

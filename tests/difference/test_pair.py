@@ -165,7 +165,7 @@ V = SincReference(
 @pytest.mark.parametrize("h", [0.0, 0.25])
 def test_double_well_against_sinc_collocation(comm, h):
     recipe = Recipe("interval", Annuli(1.0, 2), 7.5, sizes=((0.0, 0.4),))
-    space = Space(recipe.build(comm), 10, 13)
+    space = Space(recipe.build(comm), 10)
     x = space.points[..., 0]
     exact, perturbed = (
         Propagator(GibbsOperator(space, values, V.diffusion), 20.0)
@@ -197,7 +197,7 @@ def test_difference_has_no_mass(pair, depth):
 
 def test_equal_potentials_give_no_difference(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = Space(recipe.build(comm), 6, 9)
+    space = Space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     density = RecycledBasis(operator.krylov_space(load, 1.0), comm)
@@ -210,7 +210,7 @@ def test_equal_potentials_give_no_difference(comm):
 
 def test_difference_is_linear_in_the_drift(comm):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0)
-    space = Space(recipe.build(comm), 6, 9)
+    space = Space(recipe.build(comm), 6)
     operator = Propagator(GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0), 20.0)
     load = initial_load(space, Bump((0.1,), 0.5))
     fields = [np.cos(space.points), space.points**3]

@@ -62,7 +62,7 @@ def far_out(comm, horizon, shift, vectors):
     initial = Bump((0.0,), 1.0)
     exact = OrnsteinUhlenbeck(0.5, initial)
     recipe = Recipe("interval", Annuli(1.0, 4), 18.0, sizes=((0.0, 0.2),), points=(-1.0, 1.0))
-    space = Space(recipe.build(comm), 12, 15)
+    space = Space(recipe.build(comm), 12)
     operator = GibbsOperator(space, 0.5 * np.sum(space.points**2, axis=2), 1.0)
     propagator = Propagator(operator, shift / horizon)
     krylov = KrylovSpace(

@@ -21,7 +21,7 @@ def test_tensor_element_is_basix_element(dimension):
 
 
 def test_sums_along_axes_are_those_with_tables(comm):
-    space = Space(RECIPE.build(comm), 3, 6)
+    space = Space(RECIPE.build(comm), 3)
     rng = np.random.default_rng(comm.rank)
     u, local = rng.standard_normal(space.num_owned), rng.standard_normal(space.points.shape[:2])
     dense = space.with_ghosts(u)[space.dofs] @ space.basis.T

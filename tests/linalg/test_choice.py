@@ -22,7 +22,7 @@ SHIFT = 10.0
 
 @pytest.fixture(scope="module")
 def operator():
-    space = Space(DISK.build(MPI.COMM_WORLD), 6, 9)
+    space = Space(DISK.build(MPI.COMM_WORLD), 6)
     return GibbsOperator(space, np.sum(space.points**2, axis=2), 1.0)
 
 

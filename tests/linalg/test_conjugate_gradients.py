@@ -113,7 +113,7 @@ def test_transfer(recipe):
     found, expected = (comm.allreduce(float(x)) for x in (transfer.restrict(v) @ u, prolonged @ v))
     np.testing.assert_allclose(found, expected, rtol=1e-13)
     difference = spaces[1].evaluate(prolonged) - spaces[0].evaluate(
-        u, spaces[0].table(spaces[1].rule[0])
+        u, spaces[0].table(spaces[1].rule.points)
     )
     assert largest(difference) < 1e-13
 

@@ -16,6 +16,6 @@ def test_rough_functions_get_more_cells():
         def function(points):
             return np.sin(frequency * points[:, 0])
 
-        return cells_per_edge(function, np.array([1.0, 2.0]), 3, 8.0, 1.0)
+        return cells_per_edge(function, np.array([1.0, 2.0]), 3, 1.0)
 
     assert (cells(0.5), cells(9.0), cells(15.0)) == (2, 3, 4)

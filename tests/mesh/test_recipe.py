@@ -7,7 +7,8 @@ import ufl
 from dolfinx import fem
 from mpi4py import MPI
 
-from fokkerplanck.fem.space import Space, geometry_at
+from fokkerplanck.fem.cells import geometry_at
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.ball import CubedSphere
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli

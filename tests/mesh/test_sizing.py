@@ -10,15 +10,13 @@ from mpi4py import MPI
 from scipy.integrate import quad
 
 from fokkerplanck.fem.space import Space
+from fokkerplanck.mesh.angular import EXPONENT_PER_CELL, MAX_HALVINGS, angular_partition
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.mesh.sizing import (
     BALL_EXPONENT_FACTOR,
-    EXPONENT_PER_CELL,
     LARGEST_CELL,
     LARGEST_RATIO,
-    MAX_HALVINGS,
     Surroundings,
-    angular_partition,
     choose_recipe,
     outer_radius,
 )
@@ -119,7 +117,7 @@ def test_no_cell_crosses_what_is_not_analytic(comm, dimension):
     assert isinstance(recipe, Recipe)
     spheres = [0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0]
     assert recipe.spheres == pytest.approx(spheres)
-    points = Space(recipe.build(comm), 6, 9).points
+    points = Space(recipe.build(comm), 6).points
     radii = np.linalg.norm(points, axis=2)
     for radius in spheres[:-1]:
         inside = radii < radius
@@ -214,7 +212,7 @@ def test_refined_meshes_are_meshes_of_the_disk(comm, refinement):
         lambda x: quadratic(x) + 0.2 * ripple(0.3, 0.1)(x), around(), 5.0, 6, 1e-4, refinement
     )
     assert all(np.min(np.diff(side)) > 1e-3 for side in recipe.sides)
-    space = Space(recipe.build(comm), 4, 7)
+    space = Space(recipe.build(comm), 4)
     determinants = space.geometry.determinants
     assert comm.allreduce(np.min(determinants, initial=np.inf), op=MPI.MIN) > 1e-5
     assert space.integrate(np.ones_like(determinants)) == pytest.approx(25 * np.pi, rel=1e-10)

@@ -18,7 +18,7 @@ def space(request):
     domain = Recipe(request.param, Annuli(RADIUS, 2), 4.0, sizes=((0, 0.8),), sectors=8).build(
         MPI.COMM_WORLD
     )
-    return Space(domain, 6, 9)
+    return Space(domain, 6)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_load_integrates_polynomials_exactly(space, family, center):
 def test_load_of_off_center_uniform_is_exact_in_a_curved_cut():
     """``∫ |θ|² p_0`` for a disk that cells cut: ``|c|² + R²/2``."""
     domain = Recipe("disk", Annuli(1.0, 1), 3.0, geometry_degree=3).build(MPI.COMM_WORLD)
-    space = Space(domain, 6, 9)
+    space = Space(domain, 6)
     initial = Uniform((0.4, 0.3), 1.1)
     load = initial_load(space, initial)
     nodes = space.functions.tabulate_dof_coordinates()[: space.num_owned, :2]

@@ -164,7 +164,7 @@ class GaussianPair:
         """A discretisation with exact tables. Collective."""
         family = "interval" if self.dimension == 1 else "disk"
         recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
-        space = Space(recipe.build(MPI.COMM_WORLD), degree, degree + 3)
+        space = Space(recipe.build(MPI.COMM_WORLD), degree)
         points = space.points
         tables = PotentialTable(
             self.potential(points),

@@ -15,7 +15,7 @@ from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
-from fokkerplanck.study.files import COLUMNS, prepare_folder, record, replacing, write_results
+from fokkerplanck.study.files import COLUMNS, prepare_folder, record, write_results
 from fokkerplanck.study.results import GridFunction, GridFunctions, History, Row
 
 pytestmark = pytest.mark.serial
@@ -64,21 +64,6 @@ def test_json_is_strict_and_tells_how_the_numbers_came_about(tmp_path):
     assert list(content["rows"][0]) == list(COLUMNS)
     assert [row["depth"] for row in content["rows"][:16:4]] == [1, 2, 4, "inf"]
     assert content["rows"][-1]["scaled"] is None
-
-
-def test_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "results.csv"
-    path.write_text("old")
-
-    def fail() -> None:
-        with replacing(path) as file:
-            file.write("new")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_folder_that_cannot_be_written_is_refused(tmp_path):

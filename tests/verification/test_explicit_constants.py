@@ -29,7 +29,7 @@ def discretisation(
     m = penalty.dimension
     family, sizes = ("interval", 0.5) if m == 1 else ("disk", 1.0)
     recipe = Recipe(family, Annuli(1.0, 2), RADIUS, sizes=((0.0, sizes),), sectors=8)
-    space = Space(recipe.build(comm), 6, 9)
+    space = Space(recipe.build(comm), 6)
     points = space.points
     values = penalty.gamma * penalty(points.reshape(-1, m)).reshape(points.shape[:2])
     tables = PotentialTable(
@@ -148,7 +148,7 @@ def test_limit_has_no_exponent_in_the_difference(comm):
 def test_bounds_hold(comm, depth, diffusion, family):
     penalty = Penalty(0.6, dimension=1)
     recipe = Recipe("interval", Annuli(1.0, 2), 6.0, sizes=((0.0, 0.5),))
-    space = Space(recipe.build(comm), 8, 11)
+    space = Space(recipe.build(comm), 8)
     points = space.points
     x = points[..., 0]
     # V and V_N both lie above γH, as capped risks do.

@@ -11,6 +11,7 @@ split. Over a cube the slices across its first axis are integrated in turn.
 import numpy as np
 from numba import njit
 
+from fokkerplanck.fem.lagrange import write_lagrange_basis
 from fokkerplanck.runtime.compiled import CACHED
 
 #: A box is split at most this often; each time its error falls about eightfold.
@@ -21,21 +22,6 @@ _CUT = 0.37
 
 #: The first axis of a cube is bisected at most this often.
 MAX_BISECTIONS = 6
-
-
-@njit(**CACHED)
-def _basis(x, nodes, barycentric, out):
-    """Write the Lagrange polynomials of `nodes` at x, by the barycentric formula."""
-    total = 0.0
-    for i in range(nodes.size):
-        gap = x - nodes[i]
-        if gap == 0.0:
-            out[:] = 0.0
-            out[i] = 1.0
-            return
-        out[i] = barycentric[i] / gap
-        total += out[i]
-    out /= total
 
 
 @njit(**CACHED)
@@ -53,18 +39,18 @@ def _find_roots(a, b, values, nodes, barycentric, roots):
     samples = 2 * nodes.size
     count = 0
     left = a
-    _basis(left, nodes, barycentric, basis)
+    write_lagrange_basis(left, nodes, barycentric, basis)
     at_left = _dot(basis, values)
     for i in range(1, samples + 1):
         right = a + (b - a) * i / samples
-        _basis(right, nodes, barycentric, basis)
+        write_lagrange_basis(right, nodes, barycentric, basis)
         at_right = _dot(basis, values)
         if (at_left > 0.0) != (at_right > 0.0) and count < roots.size:
             low, at_low, high, at_high = left, at_left, right, at_right
             # Regula falsi with the Illinois modification.
             for _ in range(60):
                 x = high - at_high * (high - low) / (at_high - at_low)
-                _basis(x, nodes, barycentric, basis)
+                write_lagrange_basis(x, nodes, barycentric, basis)
                 at_x = _dot(basis, values)
                 if (at_x > 0.0) == (at_high > 0.0):
                     at_low *= 0.5
@@ -92,7 +78,7 @@ def line_integral(a, b, z, phi, nodes, weights, barycentric):
     for piece in range(count + 1):
         length = roots[piece] - start
         for q in range(nodes.size):
-            _basis(start + length * nodes[q], nodes, barycentric, basis)
+            write_lagrange_basis(start + length * nodes[q], nodes, barycentric, basis)
             total += length * weights[q] * np.exp(_dot(basis, phi)) * abs(_dot(basis, z))
         start = roots[piece]
     return total
@@ -104,9 +90,9 @@ def _box_integral(a, b, c, d, z, phi, nodes, weights, barycentric):
     n = nodes.size
     basis = np.empty(n)
     ends = np.empty(4 * n + 1)
-    _basis(a, nodes, barycentric, basis)
+    write_lagrange_basis(a, nodes, barycentric, basis)
     count = _find_roots(c, d, basis @ z, nodes, barycentric, ends[: 2 * n])
-    _basis(b, nodes, barycentric, basis)
+    write_lagrange_basis(b, nodes, barycentric, basis)
     count += _find_roots(c, d, basis @ z, nodes, barycentric, ends[count : count + 2 * n])
     ends[count] = d
     ends = np.sort(ends[: count + 1])
@@ -116,7 +102,7 @@ def _box_integral(a, b, c, d, z, phi, nodes, weights, barycentric):
         length = end - start
         for q in range(n):
             if length > 0.0:
-                _basis(start + length * nodes[q], nodes, barycentric, basis)
+                write_lagrange_basis(start + length * nodes[q], nodes, barycentric, basis)
                 line = line_integral(a, b, z @ basis, phi @ basis, nodes, weights, barycentric)
                 total += length * weights[q] * line
         start = end
@@ -170,7 +156,7 @@ def _slab_integral(a, b, z, phi, tolerance, nodes, weights, barycentric):
     basis = np.empty(n)
     total = error = 0.0
     for q in range(n):
-        _basis(a + (b - a) * nodes[q], nodes, barycentric, basis)
+        write_lagrange_basis(a + (b - a) * nodes[q], nodes, barycentric, basis)
         flat_z = (basis @ z).reshape(n, n)
         flat_phi = (basis @ phi).reshape(n, n)
         weight = (b - a) * weights[q]

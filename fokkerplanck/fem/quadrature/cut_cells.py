@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fokkerplanck.fem.cells import CellMap
+from fokkerplanck.fem.gauss import gauss_line
 from fokkerplanck.fem.quadrature.cut_kernels import add_moments, place_points, sample_ranges
 from fokkerplanck.runtime.arrays import Array, Indices, Mask
 
@@ -243,8 +244,7 @@ def line_rule(count: int, flat: bool = False) -> Rule:
     If `flat`, they are those of ``∫ f(ψ(u)) ψ'(u) du``, ψ' having double zeros at both ends, where
     the integrand may then be a fractional power.
     """
-    legendre, weights = np.polynomial.legendre.leggauss(count)
-    u, weights = 0.5 * (legendre + 1.0), 0.5 * weights
+    u, weights = gauss_line(count)
     if flat:
         return u**3 * (10.0 - 15.0 * u + 6.0 * u**2), 30.0 * (u * (1.0 - u)) ** 2 * weights
     return u, weights

@@ -25,7 +25,7 @@ from fokkerplanck.fem.quadrature.cut_cells import (
 from fokkerplanck.fem.space import Space
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.runtime.arrays import Array, Indices
-from fokkerplanck.runtime.ranks import Exchange
+from fokkerplanck.runtime.ranks import Exchange, total
 
 #: A box is accepted when fewer points change its integrals by less than this part, by dimension, of
 #: its volume times the largest density in it, ...
@@ -76,7 +76,7 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
             f"got {initial.dimension}"
         )
     local = _dealt_integrals(space, initial)
-    mass = float(domain.comm.allreduce(float(local.sum())))
+    mass = total(domain.comm, local)
     if not abs(mass - 1.0) < _LARGEST_LOSS:
         raise ValueError(
             f"initial density must lie inside the mesh of radius {domain.recipe.radius:g}, but "

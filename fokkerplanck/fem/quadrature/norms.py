@@ -88,14 +88,13 @@ def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Arr
 
 def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[float, float]:
     """Integral over one cell with the kinks resolved, and its error estimate."""
-    order, nodes, weights, barycentric = space.tensor_rule
+    order, line = space.rule.order, space.rule.line
     if space.domain.dimension == 1:
-        args = (z[order], phi[order], nodes, weights, barycentric)
-        return line_integral(0.0, 1.0, *args), 0.0
-    n = len(nodes)
+        return line_integral(0.0, 1.0, z[order], phi[order], *line), 0.0
+    n = space.gauss
     integral = cell_integral if space.domain.dimension == 2 else volume_integral
     tensor = (z[order].reshape(n, -1), phi[order].reshape(n, -1))
-    value, error = integral(*tensor, tolerance, nodes, weights, barycentric)
+    value, error = integral(*tensor, tolerance, *line)
     return value, error
 
 

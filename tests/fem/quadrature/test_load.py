@@ -69,7 +69,7 @@ def test_projected_moments_of_uniform_and_polynomial():
 def test_load_of_a_density_that_cells_cut_integrates_quartics(initial, comm, monkeypatch):
     """Quartics belong to a space of degree 8 on cells of degree 2, so their integrals are exact."""
     monkeypatch.setattr(load_vector, "_LARGEST_LOSS", 1e-13)
-    space = Space(dataclasses.replace(RECIPE, geometry_degree=2).build(comm), 8, 11)
+    space = Space(dataclasses.replace(RECIPE, geometry_degree=2).build(comm), 8)
     load = initial_load(space, initial)
     nodes = space.functions.tabulate_dof_coordinates()[: space.num_owned]
     for direction in np.random.default_rng(4).normal(size=(3, 3)):
@@ -83,13 +83,13 @@ def test_caps_that_no_gauss_point_sees_are_found(comm, monkeypatch):
     """The ball is smaller than the cells, and one of their facets cuts off 3e-9 of its mass."""
     monkeypatch.setattr(load_vector, "_LARGEST_LOSS", 1e-13)
     recipe = dataclasses.replace(RECIPE, sizes=((0.0, 1.1),), sectors=12, geometry_degree=5)
-    space = Space(recipe.build(comm), 5, 8)
+    space = Space(recipe.build(comm), 5)
     load = initial_load(space, Polynomial((0.026804711388, -0.197351532946, -0.527636422002), 0.05))
     assert comm.allreduce(load.sum()) == pytest.approx(1.0, abs=1e-13)
 
 
 def test_load_is_the_same_on_all_numbers_of_ranks(comm):
     recipe, initial = dataclasses.replace(RECIPE, geometry_degree=2), Uniform((0.3, 0.2, 0.1), 1.0)
-    loads = [initial_load(Space(recipe.build(c), 4, 7), initial) for c in (comm, MPI.COMM_SELF)]
+    loads = [initial_load(Space(recipe.build(c), 4), initial) for c in (comm, MPI.COMM_SELF)]
     norm = comm.allreduce(loads[0] @ loads[0])
     np.testing.assert_allclose(norm, loads[1] @ loads[1], rtol=1e-12)

@@ -8,9 +8,10 @@ import pytest
 from dolfinx import fem
 from scipy.integrate import quad
 
+from fokkerplanck.fem.gauss import GaussRule
 from fokkerplanck.fem.quadrature.absolute_kernels import cell_integral, line_integral
 from fokkerplanck.fem.quadrature.norms import regional_sums, sign_changes, weighted_l1
-from fokkerplanck.fem.space import Space, barycentric_weights
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli
 
@@ -20,12 +21,12 @@ TIGHT = 2e-12
 def disk(comm, degree=10, **options):
     options = {"sizes": ((0.0, 0.25),), **options}
     recipe = Recipe("disk", Annuli(0.5, 1), 1.0, **options)
-    return Space(recipe.build(comm), degree, degree + 3)
+    return Space(recipe.build(comm), degree)
 
 
 def interval(comm, degree=8, size=0.5):
     recipe = Recipe("interval", Annuli(1.0, 1), 3.0, sizes=((0.0, size),))
-    return Space(recipe.build(comm), degree, degree + 3)
+    return Space(recipe.build(comm), degree)
 
 
 def interpolated(space, function):
@@ -46,9 +47,7 @@ def zeros(space):
 
 
 def unit_rule(count):
-    legendre, weights = np.polynomial.legendre.leggauss(count)
-    nodes = 0.5 * (legendre + 1.0)
-    return nodes, 0.5 * weights, barycentric_weights(nodes)
+    return GaussRule(count, 1).line
 
 
 # -- one dimension

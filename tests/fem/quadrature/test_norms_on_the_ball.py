@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from dolfinx import fem
 
+from fokkerplanck.fem.gauss import GaussRule
 from fokkerplanck.fem.quadrature.absolute_kernels import volume_integral
 from fokkerplanck.fem.quadrature.norms import weighted_l1
-from fokkerplanck.fem.space import Space, barycentric_weights
+from fokkerplanck.fem.space import Space
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.problem.annuli import Annuli
 
@@ -17,12 +18,12 @@ RECIPE = Recipe("ball", Annuli(1.0, 1), 2.5, sizes=((0.0, 1.5),), sectors=8, geo
 
 
 def test_volume_integral_of_a_sphere_inside_the_cube():
-    legendre, weights = np.polynomial.legendre.leggauss(7)
-    nodes = 0.5 * (legendre + 1.0)
+    rule = GaussRule(7, 3)
+    nodes = rule.nodes
     x, y, z = np.meshgrid(nodes, nodes, nodes, indexing="ij")
     level = (x - 0.5) ** 2 + (y - 0.45) ** 2 + (z - 0.55) ** 2 - 0.1
     args = (level.reshape(7, -1), np.zeros((7, 49)), 1e-7)
-    value, error = volume_integral(*args, nodes, 0.5 * weights, barycentric_weights(nodes))
+    value, error = volume_integral(*args, *rule.line)
     exact = 0.155 + 8 * math.pi * (0.1 * 0.1**1.5 / 3 - 0.1**2.5 / 5)
     assert value == pytest.approx(exact, abs=2e-6)
     assert error < 2e-6
