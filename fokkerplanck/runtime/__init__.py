@@ -1,4 +1,4 @@
-"""What runs underneath: threads, caches, ranks, progress, provenance; none of our mathematics.
+"""What runs underneath? Threads, caches, ranks, files, progress; none of our mathematics.
 
 Front doors: `startup`, which loads DOLFINx, and `ranks`.
 """

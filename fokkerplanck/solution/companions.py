@@ -17,6 +17,10 @@ from fokkerplanck.solution.field import Field
 LEAST_PART = 0.03
 
 
+#: Before the convergence is geometric, Krylov errors are up to so many times the last changes.
+_EARLY_FACTOR = 3.0
+
+
 @dataclass(frozen=True, eq=False)
 class Companions:
     """The same density by a coarser space with points of its own, and by smaller Krylov spaces."""
@@ -25,6 +29,7 @@ class Companions:
     earlier: tuple[Field, Field]  #: with one and with two strides of Krylov vectors less
     wall: float  #: largest density at the wall, up to now; 0 if the wall is meant
     rounding: float  #: rounding error, relative
+    is_early: bool = False  #: before the Krylov space has been asked to be accurate
 
     @property
     def fields(self) -> list[Field]:
@@ -45,7 +50,9 @@ class Companions:
         distance, change, before = gaps
         return {
             "space": SAFETY * distance,
-            "krylov": krylov_error(change, before),
+            "krylov": _EARLY_FACTOR * np.maximum(change, before)
+            if self.is_early
+            else krylov_error(change, before),
             "truncation": self.wall * reach,
             "rounding": self.rounding * np.abs(size),
         }

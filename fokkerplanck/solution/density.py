@@ -89,6 +89,16 @@ class Density(Field):
         return uncertain(value, {"rounding": self.companions.rounding * abs(value)})
 
     @property
+    def minimum(self) -> Any:
+        """Smallest value over Gauss points and nodes, never clipped. Collective."""
+        lowest = np.array([field.lowest for field in self._fields])
+        if self.companions is None:
+            return float(lowest[0])
+        distance, change, before = (np.abs(gap) for gap in self.companions.differences(lowest))
+        parts = self.companions.judged((distance, change, before), lowest[0], np.array(1.0))
+        return uncertain(lowest[0], parts)
+
+    @property
     def mean(self) -> Any:
         """``∫ θ p``, shape (m,). Collective."""
         return self.expectation(lambda points: points)

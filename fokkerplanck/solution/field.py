@@ -81,7 +81,7 @@ class Field:
         return self.space.domain.comm.allreduce(local)
 
     @property
-    def minimum(self) -> float:
+    def lowest(self) -> float:
         """Smallest value over Gauss points and nodes, never clipped. Collective."""
         at_nodes = self.in_all_cells(self.space.element.points)
         comm = self.space.domain.comm

@@ -53,6 +53,7 @@ class Solution:
     """The density at all times ``0 < t <= horizon``, and its coarse companion."""
 
     problem: Problem
+    numerics: Numerics
     fine: Evolved
     coarse: Evolved
 
@@ -89,6 +90,7 @@ class Solution:
             (self.fine.field(time, STRIDE), self.fine.field(time, 2 * STRIDE)),
             self._wall(time),
             self.fine.rounding(time),
+            time < self.numerics.early * self.horizon,
         )
         return Density(fine.operator, fine.coefficients, companions)
 
@@ -165,7 +167,7 @@ def solve(
     fine = evolved(problem, domain, numerics, restart)
     # Space and tolerance are coarser; it holds what the fine one may hold.
     coarse = evolved(problem, domain, numerics.coarse(), restart)
-    return Solution(problem, fine, coarse)
+    return Solution(problem, numerics, fine, coarse)
 
 
 def evolved(

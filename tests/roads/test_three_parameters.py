@@ -10,7 +10,8 @@ import fokkerplanck as fp
 from fokkerplanck.problem.initial import Gaussian
 from fokkerplanck.risk.potential import NetworkPotential
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.verification import refinement
+from fokkerplanck.verification import resolution
+from fokkerplanck.verification.refinement import Refinement
 
 OU = OrnsteinUhlenbeck(0.5, Gaussian((0.3, -0.2, 0.1), 0.4))
 
@@ -31,9 +32,9 @@ def _study(dimension, depths):
 
 
 def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkeypatch):
-    monkeypatch.setattr(refinement, "BALL_RESOLUTIONS", ((4, 1.0),))
+    monkeypatch.setattr(resolution, "BALL_RESOLUTIONS", ((4, 1.0),))
     study = _study(3, [2])
-    fine, coarse = refinement.Refinement(study, comm, Progress()).begin([2.0])
+    fine, coarse = Refinement(study, comm, Progress()).pair([2.0])
     potential = NetworkPotential(study.network, study.data, study.cap, study.penalty, 1e-9)
     for discretisation in (fine, coarse):
         table = potential.tabulate(discretisation.space.points.reshape(-1, 3), [2.0], comm)
@@ -42,7 +43,7 @@ def test_companion_on_the_ball_sees_the_potential_at_its_own_points(comm, monkey
 
 @pytest.mark.slow
 def test_study_with_an_idle_third_parameter_is_one_with_two(comm, monkeypatch):
-    monkeypatch.setattr(refinement, "BALL_RESOLUTIONS", ((5, 1.0),))
+    monkeypatch.setattr(resolution, "BALL_RESOLUTIONS", ((5, 1.0),))
     three, two = (fp.run(_study(m, [2]), comm, Progress()) for m in (3, 2))
     # The third parameter is an Ornstein-Uhlenbeck process of its own.
     variance = 0.16 * math.exp(-2.0) + OU.spread(1.0)
