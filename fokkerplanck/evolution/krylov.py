@@ -4,7 +4,7 @@ A basis is as large as its Hessenberg matrix, but need not be held as a whole. W
 the number of vectors, orthogonalisation begins anew after each cycle of so many: a restarted
 Arnoldi process [EE06]. The matrix has no entries above the blocks of its cycles then, so that the
 coordinates of ``u(t)`` on a cycle no longer change once it is complete. Its vectors are dropped;
-their functionals are kept, and their share in ``u(t)`` at some times.
+their functionals are kept, and what they contribute to ``u(t)`` at some times.
 
 References:
     [EH06] J. van den Eshof, M. Hochbruck, Preconditioning Lanczos approximations to the matrix
@@ -57,10 +57,53 @@ class Restart:
         return self.num_vectors - LAG
 
 
+@dataclass(frozen=True)
+class Cycle:
+    """Where the present cycle begins among the vectors of a basis, and where those that are held.
+
+    Vectors are numbered from the start vector on. Rows are those of the array that holds them::
+
+        vector    0 ......... dropped ......... first ........... last   last + 1
+                  |  dropped  |  cycle before   |  present cycle     |   comes next
+        row                   0 .............................. last − dropped
+
+    A new vector is made orthogonal to the present cycle alone. The cycle before is held until this
+    one has `LAG` vectors, for error estimates compare what both add to ``u(t)``.
+    """
+
+    dropped: int = 0  #: vectors before the held ones
+    first: int = 0  #: vectors before the present cycle
+
+    @property
+    def holds_another(self) -> bool:
+        """Whether the cycle before is held."""
+        return self.first > self.dropped
+
+    def row(self, vector: int) -> int:
+        """Row that holds a vector."""
+        return vector - self.dropped
+
+    def rows(self, last: int) -> slice:
+        """Rows of the present cycle, up to its last vector."""
+        return slice(self.row(self.first), self.row(last) + 1)
+
+    def length(self, last: int) -> int:
+        """Steps from the first to the last vector of the present cycle."""
+        return last - self.first
+
+    def alone(self) -> "Cycle":
+        """The same when the cycle before is dropped."""
+        return Cycle(self.first, self.first)
+
+    def following(self, last: int) -> "Cycle":
+        """The next cycle, which begins with the last vector of this one."""
+        return Cycle(self.dropped, last)
+
+
 class KrylovSpace:
     """A growing basis in variables scaled to the Euclidean inner product.
 
-    It is orthonormal, or with a bound orthonormal within each cycle.
+    It is orthonormal, or with restarts orthonormal within each cycle.
 
     Args:
         resolvent: the map S on owned coefficients.
@@ -94,8 +137,7 @@ class KrylovSpace:
         self._start_norm = self._norm(self._root * start)
         self._vectors[0] = self._root * start / self._start_norm
         self._size, self._max_size = 0, max_size
-        #: Vectors before the held ones, and before the present cycle
-        self._num_dropped, self._first = 0, 0
+        self._cycle = Cycle()
         self._contributions: dict[float, Contribution] = {}
         self._observed = np.empty((len(observe(start)), 0))
 
@@ -164,49 +206,56 @@ class KrylovSpace:
         return self._hessenberg[:, :count] @ coordinates[:count]
 
     def _extend(self, steps: int) -> None:
-        """Add `steps` vectors, orthogonalised twice. Collective."""
-        observed = []
-        for j in range(self._size, self._size + steps):
-            self._begin(j)
-            vectors = self._vectors[self._first - self._num_dropped : j + 1 - self._num_dropped]
-            last = vectors[-1] / self._root
-            observed.append(self._observe(last))
-            vector = self._root * self._resolvent(last)
-            for _ in range(2):
-                overlap = self._comm.allreduce(vectors @ vector)
-                self._hessenberg[self._first : j + 1, j] += overlap
-                vector -= overlap @ vectors
-            length = self._norm(vector)
-            self._hessenberg[j + 1, j] = length
-            # A vanishing vector ends an invariant space; later columns decouple from it.
-            self._vectors[j + 1 - self._num_dropped] = vector / length if length > 0.0 else 0.0
-            self._hessenberg[j, j] += float(not self._hessenberg[: j + 2, j].any())
-        self._size += steps
-        if observed:
-            columns = self._comm.allreduce(np.stack(observed, axis=1))
-            self._observed = np.hstack([self._observed, columns])
-
-    def _begin(self, j: int) -> None:
-        """Drop what vector j + 1 does not need, and restart where a cycle is complete."""
-        if self._restart is None:
+        """Add `steps` vectors. Collective."""
+        if steps == 0:
             return
-        if j - self._first == LAG and self._first > self._num_dropped:
-            past = self._evolution(np.nan, self._first).in_ball_arithmetic()
-            self._contributions = {
-                time: Contribution(past.coefficients(time), past.rounding(time))
-                for time in self._restart.times
-            }
-            kept = self._vectors[self._first - self._num_dropped : j + 1 - self._num_dropped]
+        observed = []
+        for last in range(self._size, self._size + steps):
+            if self._restart is not None:
+                self._turn(last, self._restart)
+            observed.append(self._observe(self._vectors[self._cycle.row(last)] / self._root))
+            self._append_to(last)
+        self._size += steps
+        columns = self._comm.allreduce(np.stack(observed, axis=1))
+        self._observed = np.hstack([self._observed, columns])
+
+    def _append_to(self, last: int) -> None:
+        """Add a vector after the last one, orthogonalised twice against the cycle. Collective."""
+        first, vectors = self._cycle.first, self._vectors[self._cycle.rows(last)]
+        vector = self._root * self._resolvent(vectors[-1] / self._root)
+        for _ in range(2):
+            overlap = self._comm.allreduce(vectors @ vector)
+            self._hessenberg[first : last + 1, last] += overlap
+            vector -= overlap @ vectors
+        length = self._norm(vector)
+        self._hessenberg[last + 1, last] = length
+        # A vanishing vector ends an invariant space; later columns decouple from it.
+        self._vectors[self._cycle.row(last + 1)] = vector / length if length > 0.0 else 0.0
+        self._hessenberg[last, last] += float(not self._hessenberg[: last + 2, last].any())
+
+    def _turn(self, last: int, restart: Restart) -> None:
+        """Drop the cycle before where it has settled; begin another where this one is complete."""
+        if self._cycle.length(last) == LAG and self._cycle.holds_another:
+            self._keep_contributions(restart.times)
+            kept = self._vectors[self._cycle.rows(last)]
+            # the rows overlap where a cycle is longer than what is dropped
             self._vectors[: len(kept)] = kept.copy()
-            self._num_dropped = self._first
-        if j - self._first == self._restart.cycle:
-            self._first = j
+            self._cycle = self._cycle.alone()
+        if self._cycle.length(last) == restart.cycle:
+            self._cycle = self._cycle.following(last)
+
+    def _keep_contributions(self, times: Sequence[float]) -> None:
+        """Keep what all vectors before the present cycle add to ``u(t)``. Collective."""
+        past = self._evolution(np.nan, self._cycle.first).in_ball_arithmetic()
+        self._contributions = {
+            time: Contribution(past.coefficients(time), past.rounding(time)) for time in times
+        }
 
     def _evolution(self, change: float, size: int | None = None) -> DenseOutput:
         """The dense output on the present basis, or on its first `size` vectors."""
         k = self._size if size is None else size
         return DenseOutput(
-            self._vectors[: k - self._num_dropped],
+            self._vectors[: self._cycle.row(k)],
             self._root,
             self._hessenberg[:k, :k].copy(),
             self._start_norm,

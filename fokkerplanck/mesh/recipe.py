@@ -7,7 +7,6 @@ cube; each rank makes its own part of it. Curved cells have their geometry inter
 Gauss–Lobatto–Legendre points, so that the spheres are met to rounding.
 """
 
-import itertools
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from mpi4py import MPI
 
 from fokkerplanck.mesh.ball import CubedSphere
 from fokkerplanck.mesh.disk import glue, ogrid_nodes
+from fokkerplanck.mesh.radial import distinct, graded
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.runtime.arrays import Array
 
@@ -164,7 +164,7 @@ class Recipe:
     def spheres(self) -> Array:
         """Radii of all spheres that no cell crosses, increasing, the boundary last."""
         inner = [r for r in (*self.annuli.edges, *self.breaks) if r < self.radius * (1 - 1e-9)]
-        return _distinct(np.array([*inner, self.radius]))
+        return distinct(np.array([*inner, self.radius]))
 
     def build(self, comm: MPI.Comm) -> Domain:
         """Create the mesh. Collective."""
@@ -204,12 +204,12 @@ class Recipe:
     def cubed_sphere(self) -> CubedSphere:
         """The lattice of the ball's nodes."""
         first, half = self.spheres[0], self._half
-        layers = self._partition(np.array([half, first]))
+        layers = graded(np.array([half, first]), self.size_at)
         equal = np.linspace(-1.0, 1.0, self.sectors // 4 + 1)
         x, y, z = (np.array(side) for side in self.sides or (equal,) * 3)
         return CubedSphere(
             half,
-            self._partition(self.spheres),
+            graded(self.spheres, self.size_at),
             (layers - half) / (first - half),
             (x, y, z),
             self.geometry_degree,
@@ -222,9 +222,9 @@ class Recipe:
 
     def _interval(self) -> Array:
         """End points of the cells, shape (C, 2, 1)."""
-        radii = self._partition(np.concatenate([[0.0], self.spheres]))
+        radii = graded(np.concatenate([[0.0], self.spheres]), self.size_at)
         extra = [point for point in self.points if abs(point) < self.radius]
-        ends = _distinct(np.concatenate([-radii, radii, extra]))
+        ends = distinct(np.concatenate([-radii, radii, extra]))
         return np.stack([ends[:-1], ends[1:]], axis=1)[..., None]
 
     def _disk(self, reference: Array) -> Array:
@@ -232,21 +232,14 @@ class Recipe:
         first, half = self.spheres[0], self._half
         equal = tuple(np.linspace(-1.0, 1.0, self.sectors // 4 + 1))
         east, north = (np.array(side) for side in self.sides or (equal, equal))
-        layers = self._partition(np.array([half, first]))
-        rings = self._partition(self.spheres)
+        layers = graded(np.array([half, first]), self.size_at)
+        rings = graded(self.spheres, self.size_at)
         return ogrid_nodes(reference, half, first, (east, north), layers, rings)
 
-    def _partition(self, ends: Array) -> Array:
-        """Subdivide the radial intervals between `ends` as finely as `sizes` asks."""
-        radii, sizes = np.array(self.sizes).T
-        pieces = [ends[:1]]
-        for a, b in itertools.pairwise(ends):
-            fine = np.linspace(a, b, 129)
-            cells = np.concatenate([[0.0], np.cumsum(_trapezoid(fine, radii, sizes))])
-            count = max(1, int(np.ceil(cells[-1] - 1e-9)))
-            targets = np.linspace(0.0, cells[-1], count + 1)[1:-1]
-            pieces += [np.interp(targets, cells, fine), ends[1:][ends[1:] == b]]
-        return np.concatenate(pieces)
+    def size_at(self, radii: Array) -> Array:
+        """Largest radial cell at radii, same shape."""
+        places, sizes = np.array(self.sizes).T
+        return np.interp(radii, places, sizes)
 
 
 def _partitioner() -> Callable[..., Any]:
@@ -260,16 +253,3 @@ def _partitioner() -> Callable[..., Any]:
 def _is_partition(side: tuple[float, ...]) -> bool:
     """Whether the numbers increase from -1 to 1, by more than what makes cells degenerate."""
     return side[0] == -1.0 and side[-1] == 1.0 and bool(np.all(np.diff(side) > _LEAST_SIDE))
-
-
-def _trapezoid(fine: Array, radii: Array, sizes: Array) -> Array:
-    """Number of cells, a real number, that fit between consecutive radii."""
-    density = 1.0 / np.interp(fine, radii, sizes)
-    return 0.5 * (density[1:] + density[:-1]) * np.diff(fine)
-
-
-def _distinct(values: Array) -> Array:
-    """Sorted values without those that repeat up to rounding."""
-    ordered = np.sort(values)
-    gap = 1e-9 * np.max(np.abs(ordered))
-    return ordered[np.concatenate([[True], np.diff(ordered) > gap])]

@@ -24,12 +24,10 @@ from fokkerplanck.operators.vector_instructions import (
     interpolate_line,
     multiply_point,
 )
-from fokkerplanck.runtime.compiled import SUMMED
-
-_COMPILED = {**SUMMED, "fastmath": {"contract", "reassoc", "nsz"}}
+from fokkerplanck.runtime.compiled import UNSIGNED
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _interpolate(x, s, y, t, halves, rows, columns, before, after):
     """Apply a matrix along one axis of x[s:], (before, columns, after, LANES), to y[t:]."""
     stride = after * LANES
@@ -40,7 +38,7 @@ def _interpolate(x, s, y, t, halves, rows, columns, before, after):
             interpolate_line(x, begin, stride, y, end, stride, halves, rows, columns)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _differentiate(x, s, y, t, halves, gauss, before, after):
     """The same with the derivative at the Gauss points."""
     stride = after * LANES
@@ -50,7 +48,7 @@ def _differentiate(x, s, y, t, halves, gauss, before, after):
             differentiate_line(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _differentiate_adding(x, s, y, t, halves, gauss, before, after):
     """Add to y[t:] the transpose of the derivative, applied to x[s:]."""
     stride = after * LANES
@@ -60,7 +58,7 @@ def _differentiate_adding(x, s, y, t, halves, gauss, before, after):
             differentiate_line_adding(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _interpolate_all(x, y, spare, halves, rows, columns, axes):
     """Apply a matrix along all axes of x to y."""
     r, c = len(rows), len(columns)
@@ -77,7 +75,7 @@ def _interpolate_all(x, y, spare, halves, rows, columns, axes):
             _interpolate(slabs, i * c * LANES, y, i * r * LANES, halves, rows, columns, 1, 1)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed, gauss, axes):
     """Replace u at the Gauss points by what ``a M + b K`` makes of it there.
 
@@ -117,7 +115,7 @@ def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed
     _differentiate_adding(first, 0, w, 0, halves_transposed, gauss, 1, points)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _weigh(weights, scales, a, w):
     """The same without K."""
     for p in range(0, w.size, LANES):
@@ -125,19 +123,19 @@ def _weigh(weights, scales, a, w):
             w[p + k] *= a * scales[k] * weights[p + k]
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _gather(dofs, u, x):
     for i in range(dofs.size):
         x[i] = u[dofs[i]]
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _scatter(dofs, x, v):
     for i in range(dofs.size):
         v[dofs[i]] += x[i]
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def _workspace(few, many, axes):
     """Arrays for the values at few nodes and at many, and for what lies between."""
     n, q, m = len(few), len(many), len(axes)
@@ -145,7 +143,7 @@ def _workspace(few, many, axes):
     return np.empty(n**m * LANES), np.empty(q**m * LANES), np.empty(spare * LANES)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices):
     """Add ``(a M + b K) u`` to v.
 
@@ -181,7 +179,7 @@ def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices)
         _scatter(dofs[batch], x, v)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def apply_drift(dofs, factors, u, v, nodes, gauss, axes, matrices):
     """Add ``∫ π u b·∇φ_i`` to v; `factors` are ``π w det J J^{-1} b``, (batches, m, Q * LANES)."""
     basis, basis_transposed, _, derivative_transposed = matrices
@@ -202,7 +200,7 @@ def apply_drift(dofs, factors, u, v, nodes, gauss, axes, matrices):
         _scatter(dofs[batch], x, v)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
     """Add to v, cell by cell, a matrix along all axes times the coefficients u of the cell.
 
@@ -223,7 +221,7 @@ def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
         _scatter(dofs_to[batch], y, v)
 
 
-@njit(**_COMPILED)
+@njit(**UNSIGNED)
 def relax(load, image, inverse_diagonal, step, u, keep, gain):
     """Replace a step by ``keep`` times it plus ``gain`` times the scaled residual; add it to u.
 

@@ -21,14 +21,25 @@ REASSOCIATED: Final[dict[str, Any]] = {
 INLINED: Final[dict[str, Any]] = {**COMPILED, "inline": "always"}
 ENTRY: Final[dict[str, Any]] = {**COMPILED, "cache": True, "nogil": True}
 
-#: Kernels that are kept between runs, as they are written or with sums in any order.
+#: Kernels that are kept between runs: as they are written; with sums in any order; and where zeros
+#: need no sign, either.
 CACHED: Final[dict[str, Any]] = {"error_model": "numpy", "cache": True}
 SUMMED: Final[dict[str, Any]] = {**REASSOCIATED, "cache": True}
+UNSIGNED: Final[dict[str, Any]] = {**SUMMED, "fastmath": {"contract", "reassoc", "nsz"}}
 
 
 @njit(**SUMMED)
 def dot(left, right):
     """``Σ x y``."""
+    total = 0.0
+    for k in range(left.size):
+        total += left[k] * right[k]
+    return total
+
+
+@njit(**EXACT)
+def ordered_dot(left, right):
+    """``Σ x y`` from the first term to the last: for vectors too short for vector instructions."""
     total = 0.0
     for k in range(left.size):
         total += left[k] * right[k]

@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 
 from fokkerplanck.fem.lagrange import write_lagrange_basis
-from fokkerplanck.runtime.compiled import CACHED
+from fokkerplanck.fem.quadrature.regula_falsi import narrowed, secant
+from fokkerplanck.runtime.compiled import CACHED, EXACT, ordered_dot
 
 #: A box is split at most this often; each time its error falls about eightfold.
 MAX_SPLITS = 10
@@ -23,13 +24,28 @@ _CUT = 0.37
 #: The first axis of a cube is bisected at most this often.
 MAX_BISECTIONS = 6
 
+#: Steps of the root finder, about ten of which are needed, and the last one's length.
+_MAX_ITERATIONS, _STEP = 60, 1e-15
+
+
+@njit(**EXACT)
+def _value(x, values, nodes, barycentric, basis):
+    """Value at x of the polynomial through `values`; `basis` is work space."""
+    write_lagrange_basis(x, nodes, barycentric, basis)
+    return ordered_dot(basis, values)
+
 
 @njit(**CACHED)
-def _dot(a, b):
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
+def _root(bracket, values, nodes, barycentric, basis):
+    """Where the polynomial through `values` changes sign in a bracket."""
+    left, right = bracket[0], bracket[2]
+    for _ in range(_MAX_ITERATIONS):
+        x = secant(bracket)
+        at_x = _value(x, values, nodes, barycentric, basis)
+        bracket, step = narrowed(bracket, x, at_x)
+        if at_x == 0.0 or step < _STEP:
+            break
+    return min(max(bracket[2], left), right)
 
 
 @njit(**CACHED)
@@ -38,29 +54,13 @@ def _find_roots(a, b, values, nodes, barycentric, roots):
     basis = np.empty(nodes.size)
     samples = 2 * nodes.size
     count = 0
-    left = a
-    write_lagrange_basis(left, nodes, barycentric, basis)
-    at_left = _dot(basis, values)
+    left, at_left = a, _value(a, values, nodes, barycentric, basis)
     for i in range(1, samples + 1):
         right = a + (b - a) * i / samples
-        write_lagrange_basis(right, nodes, barycentric, basis)
-        at_right = _dot(basis, values)
+        at_right = _value(right, values, nodes, barycentric, basis)
         if (at_left > 0.0) != (at_right > 0.0) and count < roots.size:
-            low, at_low, high, at_high = left, at_left, right, at_right
-            # Regula falsi with the Illinois modification.
-            for _ in range(60):
-                x = high - at_high * (high - low) / (at_high - at_low)
-                write_lagrange_basis(x, nodes, barycentric, basis)
-                at_x = _dot(basis, values)
-                if (at_x > 0.0) == (at_high > 0.0):
-                    at_low *= 0.5
-                else:
-                    low, at_low = high, at_high
-                step = abs(x - high)
-                high, at_high = x, at_x
-                if at_x == 0.0 or step < 1e-15:
-                    break
-            roots[count] = min(max(high, left), right)
+            bracket = (left, at_left, right, at_right)
+            roots[count] = _root(bracket, values, nodes, barycentric, basis)
             count += 1
         left, at_left = right, at_right
     return count
@@ -79,7 +79,8 @@ def line_integral(a, b, z, phi, nodes, weights, barycentric):
         length = roots[piece] - start
         for q in range(nodes.size):
             write_lagrange_basis(start + length * nodes[q], nodes, barycentric, basis)
-            total += length * weights[q] * np.exp(_dot(basis, phi)) * abs(_dot(basis, z))
+            height = np.exp(ordered_dot(basis, phi))
+            total += length * weights[q] * height * abs(ordered_dot(basis, z))
         start = roots[piece]
     return total
 

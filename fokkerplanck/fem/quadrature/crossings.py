@@ -9,13 +9,14 @@ and the squared radius in one array.
 import numpy as np
 from numba import njit
 
+from fokkerplanck.fem.quadrature.regula_falsi import narrowed, secant
 from fokkerplanck.runtime.compiled import SUMMED
 
 #: Samples between which the sphere is looked for on a line, and the most of its crossings.
 _SAMPLES, _MAX_CROSSINGS = 12, 32
 
-#: Steps of the root finder; about ten are needed.
-_MAX_ITERATIONS = 60
+#: Steps of the root finder, about ten of which are needed, and the last one's length.
+_MAX_ITERATIONS, _STEP = 60, 1e-16
 
 
 @njit(**SUMMED)
@@ -84,21 +85,15 @@ def _level(line, x, sphere):
 
 @njit(**SUMMED)
 def _root(line, low, high, sphere):
-    """Where g changes sign, by regula falsi with the Illinois modification."""
-    left, right = low, high
-    at_low, at_high = _level(line, low, sphere), _level(line, high, sphere)
+    """Where g changes sign, by regula falsi."""
+    bracket = (low, _level(line, low, sphere), high, _level(line, high, sphere))
     for _ in range(_MAX_ITERATIONS):
-        x = high - at_high * (high - low) / (at_high - at_low)
+        x = secant(bracket)
         at_x = _level(line, x, sphere)
-        if (at_x <= 0.0) == (at_high <= 0.0):
-            at_low *= 0.5
-        else:
-            low, at_low = high, at_high
-        step = abs(x - high)
-        high, at_high = x, at_x
-        if at_x == 0.0 or step <= 1e-16:
+        bracket, step = narrowed(bracket, x, at_x)
+        if at_x == 0.0 or step <= _STEP:
             break
-    return min(max(high, left), right)
+    return min(max(bracket[2], low), high)
 
 
 @njit(**SUMMED)

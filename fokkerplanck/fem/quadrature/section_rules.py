@@ -1,9 +1,9 @@
 """Quadrature over sections of the ball: lines and planes, split where they cross its spheres."""
 
-from itertools import pairwise
-
 import numpy as np
 
+from fokkerplanck.fem.gauss import gauss_line
+from fokkerplanck.mesh.radial import uniform
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.runtime.arrays import Array, Indices
 
@@ -29,27 +29,33 @@ def section_rule(
     """
     m = 2 if recipe.family == "disk" else 3
     free = [axis for axis in range(m) if axis not in fixed]
-    legendre, weights = np.polynomial.legendre.leggauss(_POINTS)
-    pieces = [_pieces(recipe, float(offset)) for offset in np.linalg.norm(positions, axis=1)]
-    section = np.repeat(np.arange(len(positions)), [len(ends) - 1 for ends in pieces])
-    left = np.concatenate([ends[:-1] for ends in pieces] or [np.empty(0)])
-    right = np.concatenate([ends[1:] for ends in pieces] or [np.empty(0)])
-    half = 0.5 * (right - left)
-    radii = (0.5 * (left + right)[:, None] + half[:, None] * legendre).ravel()
-    section, weight = np.repeat(section, _POINTS), (half[:, None] * weights).ravel()
-    if len(free) == 1:
-        around = np.array([[1.0], [-1.0]])
-    else:
-        # The rule of equal angles converges as fast as the density is smooth.
-        angles = 2.0 * np.pi * np.arange(_POINTS_AROUND * recipe.sectors)
-        angles /= _POINTS_AROUND * recipe.sectors
-        around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        weight = weight * radii * 2.0 * np.pi / len(angles)
+    radii, weights, section = _rays(recipe, np.linalg.norm(positions, axis=1))
+    around = np.array([[1.0], [-1.0]])
+    if len(free) == 2:
+        around = _circle(_POINTS_AROUND * recipe.sectors)
+        weights = weights * radii * 2.0 * np.pi / len(around)
     points = np.empty((len(radii), len(around), m))
     points[..., free] = radii[:, None, None] * around
     points[..., fixed] = positions[section][:, None, :]
     count = len(around)
-    return points.reshape(-1, m), np.repeat(weight, count), np.repeat(section, count)
+    return points.reshape(-1, m), np.repeat(weights, count), np.repeat(section, count)
+
+
+def _circle(count: int) -> Array:
+    """Unit vectors at equal angles; the rule converges as fast as the density is smooth."""
+    angles = 2.0 * np.pi * np.arange(count) / count
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _rays(recipe: Recipe, offsets: Array) -> tuple[Array, Array, Indices]:
+    """Distances from the middle of each section, their weights, and whose they are, (R,) each."""
+    nodes, weights = gauss_line(_POINTS)
+    pieces = [_pieces(recipe, float(offset)) for offset in offsets]
+    section = np.repeat(np.arange(len(offsets)), [len(ends) - 1 for ends in pieces])
+    left = np.concatenate([ends[:-1] for ends in pieces] or [np.empty(0)])[:, None]
+    right = np.concatenate([ends[1:] for ends in pieces] or [np.empty(0)])[:, None]
+    radii = left + (right - left) * nodes
+    return radii.ravel(), ((right - left) * weights).ravel(), np.repeat(section, _POINTS)
 
 
 def _pieces(recipe: Recipe, offset: float) -> Array:
@@ -58,10 +64,4 @@ def _pieces(recipe: Recipe, offset: float) -> Array:
     if not len(crossed):
         return np.zeros(1)
     ends = np.concatenate([[0.0], np.sqrt(crossed**2 - offset**2)])
-    radii, sizes = np.array(recipe.sizes).T
-    fine = [0.0]
-    for left, right in pairwise(ends):
-        size = np.interp(np.hypot(offset, [left, 0.5 * (left + right), right]), radii, sizes).min()
-        count = max(1, int(np.ceil((right - left) / size)))
-        fine.extend(np.linspace(left, right, count + 1)[1:])
-    return np.array(fine)
+    return uniform(ends, lambda along: recipe.size_at(np.hypot(offset, along)))
