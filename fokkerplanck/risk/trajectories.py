@@ -25,11 +25,12 @@ class Trajectories:
 
     network: Network
     depth: float  #: number N of layers, or infinity
+    ode_steps: int = ODE_STEPS  #: steps of the integrator
 
     @property
     def num_steps(self) -> int:
         """Layers, or steps of the integrator."""
-        return ODE_STEPS if math.isinf(self.depth) else int(self.depth)
+        return self.ode_steps if math.isinf(self.depth) else int(self.depth)
 
     @property
     def probes(self) -> tuple[int, ...]:
