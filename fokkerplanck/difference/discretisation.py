@@ -11,6 +11,7 @@ import numpy as np
 from fokkerplanck.difference.pair import Functionals, PairOutput, evolve_pair
 from fokkerplanck.difference.potentials import PotentialTable
 from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew, Unperturbed
+from fokkerplanck.difference.surprise import Surprise
 from fokkerplanck.evolution.krylov import Restart
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
@@ -54,6 +55,7 @@ class Discretisation:
     space: Space
     tables: PotentialTable
     numerics: Numerics
+    surprise: Surprise | None = None  #: what the tables miss; None where nobody has looked
     #: Of V, at infinite depth, and of the V_N that was asked for last
     propagators: dict[float, Propagator] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -153,22 +155,15 @@ class Discretisation:
         )
         return Functionals(on_density, on_difference)
 
-    def coarser(
-        self, tabulate: Callable[[Space], PotentialTable] | None = None
-    ) -> "Discretisation":
+    def coarser(self, tabulate: Callable[[Space], PotentialTable]) -> "Discretisation":
         """The companion of lower degree, other shift and looser tolerance.
 
         The two have nothing in common but the mesh, so their distance estimates the error of the
         companion.
 
         Args:
-            tabulate: the potentials at the companion's own Gauss points; without it they are
-                interpolated from those of this space.
+            tabulate: the potentials at the companion's own Gauss points.
         """
         numerics = self.numerics.coarse()
         space = Space(self.space.domain, numerics.degree)
-        if tabulate is None:
-            tables = self.tables.interpolated(self.space.gauss_interpolation(space.rule.points))
-        else:
-            tables = tabulate(space)
-        return Discretisation(self.problem, self.penalty, space, tables, numerics)
+        return Discretisation(self.problem, self.penalty, space, tabulate(space), numerics)

@@ -10,7 +10,13 @@ from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.suprema import Functional, supremum
 from fokkerplanck.evolution.dense_output import ROUNDING
 from fokkerplanck.evolution.errors import SAFETY, krylov_error
-from fokkerplanck.fem.quadrature.norms import FINEST, RegionalNorm, regional_sums, weighted_l1
+from fokkerplanck.fem.quadrature.norms import (
+    FINEST,
+    RegionalNorm,
+    cell_sums,
+    regional_sums,
+    weighted_l1,
+)
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.ranks import smallest
@@ -94,6 +100,7 @@ def _l1_numbers(
         "truncation": boundary * _with_total(regional_sums(space, weights[0])),
         "risk": fine.discretisation.tables.errors[fine.depth] * values,
         "rounding": _rounding_part(fine, time, weights[0]),
+        "sampling": _sampling_part(fine, time, weights[0], values),
     }
     return {
         label: Number(
@@ -133,6 +140,25 @@ def _rounding_part(solution: PairSolution, time: float, weight: Array) -> Array:
     space, pair = solution.discretisation.space, solution.pair
     error = np.abs(space.evaluate(pair.difference_rounding(time)))
     return _with_total(regional_sums(space, weight * pair.perturbed.gibbs * error))
+
+
+def _sampling_part(solution: PairSolution, time: float, weight: Array, values: Array) -> Array:
+    """What the potentials may do between Gauss points, (count + 3,) with the total. Collective.
+
+    A cell's part counts where it is, and everywhere relative to the whole.
+    """
+    made_with = solution.discretisation
+    if made_with.surprise is None:
+        return np.zeros_like(values)
+    space = made_with.space
+    density, difference = (
+        np.sum(space.weights * weight * np.abs(field.at_gauss), axis=1)
+        for field in (solution.limit_density(time), solution.difference(time))
+    )
+    diffusion = made_with.problem.diffusion
+    cells = made_with.surprise.parts(solution.depth, density, difference, diffusion)
+    own = _with_total(cell_sums(space, cells))
+    return own + values * (own[0] / values[0] if values[0] > 0.0 else 0.0)
 
 
 def _with_total(regions: Array) -> Array:

@@ -24,12 +24,3 @@ class PotentialTable:
         if math.isinf(depth):
             return self.potential
         return self.potential - self.differences[depth] / depth
-
-    def interpolated(self, matrix: Array) -> "PotentialTable":
-        """The tables at other points of the same cells, by an interpolation matrix (P, q)."""
-        return PotentialTable(
-            self.potential @ matrix.T,
-            {depth: values @ matrix.T for depth, values in self.differences.items()},
-            {depth: matrix @ values for depth, values in self.gradients.items()},
-            self.errors,
-        )

@@ -12,6 +12,7 @@ from fokkerplanck.evolution.dense_output import ROUNDING, TimeGrid
 from fokkerplanck.evolution.errors import SAFETY, krylov_error
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import total
 
 #: Times of the grid on which suprema over [0, T] are looked for before they are refined.
 NUM_TIMES = 96
@@ -35,17 +36,20 @@ class Functional:
     rows: Array  #: its values on the Krylov basis, shape (j, k)
     initial: Array  #: exact value at time zero, shape (j,)
     truncation: float  #: error that the end of the ball makes
+    sampling: float  #: error that the potentials may make between the Gauss points
 
     @classmethod
     def mean(cls, solution: PairSolution) -> "Functional":
         """``N E[θ_t − θ^N_t] = ∫ θ π_N z``. Collective."""
         space = solution.discretisation.space
         boundary = solution.difference(solution.horizon).at_wall
+        distance = np.linalg.norm(space.points, axis=2)
         return cls(
             solution,
             solution.pair.output.observed[:-1],
             np.zeros(solution.dimension),
-            boundary * space.integrate(np.linalg.norm(space.points, axis=2)),
+            boundary * space.integrate(distance),
+            _sampling_error(solution, distance),
         )
 
     @classmethod
@@ -61,6 +65,8 @@ class Functional:
             np.array([start]),
             solution.difference(solution.horizon).at_wall * space.integrate(height)
             + solution.limit_density(solution.horizon).at_wall * space.integrate(np.abs(gap)),
+            # E_N itself enters, too
+            _sampling_error(solution, height + pair.perturbed.diffusion),
         )
 
     def curve(self, grid: TimeGrid) -> "Curve":
@@ -125,11 +131,28 @@ def supremum(fine: Functional, coarse: Functional) -> Number:
         "space": share * float(space[worst]),
         "krylov": share * float(curve.errors[worst]),
         "truncation": fine.truncation,
+        "sampling": fine.sampling,
         "risk": value * fine.solution.discretisation.tables.errors[fine.solution.depth],
         "rounding": fine.rounding(time),
     }
     shared_krylov_error = share * float(curve.errors[worst] + companion.errors[worst])
     return Number(value, time, parts, shared_krylov_error, (grid.points, sizes, errors))
+
+
+def _sampling_error(solution: PairSolution, weight: Array) -> float:
+    """What potentials may do between Gauss points to ``∫ w N(p − p^N)``, w >= 0. Collective."""
+    made_with = solution.discretisation
+    if made_with.surprise is None:
+        return 0.0
+    space, diffusion = made_with.space, made_with.problem.diffusion
+    found = []
+    for time in made_with.output_times:
+        density, difference = (
+            np.sum(space.weights * weight * np.abs(field.at_gauss), axis=1)
+            for field in (solution.limit_density(time), solution.difference(time))
+        )
+        found.append(made_with.surprise.parts(solution.depth, density, difference, diffusion))
+    return max(total(space.domain.comm, cells) for cells in found)
 
 
 def _around(errors: Array) -> Array:

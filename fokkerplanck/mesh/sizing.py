@@ -59,6 +59,7 @@ class Surroundings:
     problem: Problem
     annuli: Annuli
     cap_breaks: tuple[float, ...] = ()  #: radii where the cap is not analytic
+    kinks: tuple[float, ...] = ()  #: places on the line where a potential is not
 
     @property
     def dimension(self) -> int:
@@ -108,13 +109,13 @@ class Surroundings:
 
     @property
     def points(self) -> tuple[float, ...]:
-        """Ends of the support of p_0 on the line."""
-        if self.dimension > 1 or not self.initial.is_compact:
+        """Further cell ends on the line: kinks, and the ends of the support of p_0."""
+        if self.dimension > 1:
             return ()
-        return (
-            self.initial.center[0] - self.initial.radius,
-            self.initial.center[0] + self.initial.radius,
-        )
+        if not self.initial.is_compact:
+            return self.kinks
+        center, radius = self.initial.center[0], self.initial.radius
+        return (*self.kinks, center - radius, center + radius)
 
 
 def outer_radius(

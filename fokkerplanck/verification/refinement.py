@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from mpi4py import MPI
@@ -10,6 +11,8 @@ from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.potentials import PotentialTable
+from fokkerplanck.difference.surprise import Surprise, places
+from fokkerplanck.fem.cells import geometry_at
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import choose, num_pairs
 from fokkerplanck.mesh.recipe import Domain
@@ -17,6 +20,7 @@ from fokkerplanck.mesh.sizing import Surroundings, choose_recipe, outer_radius
 from fokkerplanck.problem.numerics import Numerics, SolverOptions
 from fokkerplanck.problem.problem import Problem
 from fokkerplanck.risk import RiskError
+from fokkerplanck.risk.kinks import NONE, kinks_on_line
 from fokkerplanck.risk.potential import NetworkPotential
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
@@ -27,6 +31,9 @@ from fokkerplanck.verification.resolution import Resolution
 
 #: Unknowns beyond which the resolution is not raised.
 MAX_UNKNOWNS = 200_000
+
+#: Most kinks that the mesh meets; the strongest are taken.
+MOST_KINKS = 1000
 
 #: Depths up to this one have a say in the choice of the mesh.
 _SHALLOW = 8
@@ -139,14 +146,13 @@ class Refinement:
                 self._solver,
             )
 
-            def tabulate(there: Space) -> PotentialTable:
-                return self._tables(there, depths)
-
-            tables = tabulate(space)
-            fine = Discretisation(self._problem, study.penalty, space, tables, numerics)
-            # Cells of the ball are large: what a rough potential does between the Gauss points is
-            # seen only by points of the companion's own.
-            coarse = fine.coarser(tabulate if around.dimension == 3 else None)
+            tables = self._tables(space.points, depths)
+            elsewhere = geometry_at(space.domain, places(space.rule)).points
+            surprise = Surprise.between(tables, self._tables(elsewhere, depths), space)
+            fine = Discretisation(self._problem, study.penalty, space, tables, numerics, surprise)
+            # What a rough potential does between the Gauss points is seen by points of the
+            # companion's own.
+            coarse = fine.coarser(lambda there: self._tables(there.points, depths))
             # Both check the potential's range, here where the study can be blamed.
             for one in (fine, coarse):
                 one.unperturbed.operator.check_cells()
@@ -170,15 +176,27 @@ class Refinement:
 
     def _build(self, radius: float, refinement: float) -> Domain:
         with _refusing_blow_up():
+            around = replace(self._around, kinks=self._kinks(radius))
             recipe = choose_recipe(
                 self._potentials,
-                self._around,
+                around,
                 radius,
                 self._lowest,
                 self._study.tolerance,
                 refinement,
             )
         return recipe.build(self._comm)
+
+    def _kinks(self, radius: float) -> tuple[float, ...]:
+        """Where on the line some potential has a kink, which the mesh is to meet; the same on all.
+
+        Kinks that are too many, or that nobody has found, are seen by the uncertainty.
+        """
+        study, found = self._study, NONE
+        if study.dimension == 1 and self._comm.rank == 0:
+            parts = study.network, study.data, study.cap, study.penalty
+            found = kinks_on_line(*parts, study.depths, radius).strongest(MOST_KINKS)
+        return tuple(self._comm.bcast(found.points.tolist()))
 
     @property
     def _potential(self) -> NetworkPotential:
@@ -193,9 +211,8 @@ class Refinement:
         table = self._potential.tabulate(points, depths, self._comm)
         return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
 
-    def _tables(self, space: Space, depths: Sequence[float]) -> PotentialTable:
-        """Tabulate all potentials at the Gauss points. Collective."""
-        points = space.points
+    def _tables(self, points: Array, depths: Sequence[float]) -> PotentialTable:
+        """Tabulate all potentials at points of the cells, shape (C, q, m). Collective."""
         cells, count, m = points.shape
         with _refusing_blow_up():
             table = self._potential.tabulate(points.reshape(-1, m), depths, self._comm)

@@ -91,6 +91,6 @@ def _sharper(now: Resolution) -> Resolution:
 #: and rounding are dealt with on the solutions themselves (`accuracy.Growth`).
 REMEDIES = (
     Remedy(frozenset({"truncation"}), _wider, "mesh, risks, factors; a seventh more radius"),
-    Remedy(frozenset({"space", "quadrature"}), _finer, "risks, factors; half more unknowns"),
+    Remedy(frozenset({"space", "quadrature", "sampling"}), _finer, "risks, factors, more unknowns"),
     Remedy(frozenset({"risk"}), _sharper, "risks, factors; a few more steps of the integrator"),
 )

@@ -23,6 +23,7 @@ LIMITS = {
     "truncation": "the end of the ball",
     "risk": "the integration of the Neural ODE and the depth expansion",
     "rounding": "rounding",
+    "sampling": "what the potentials do between the points where they are looked at",
 }
 
 

@@ -84,13 +84,17 @@ def assert_honest(number, truth, largest):
     assert number.uncertainty <= largest * truth
 
 
+def both_measured(pair, fine, depth):
+    """A depth measured on a discretisation and its companion."""
+    coarse = fine.coarser(lambda space: pair.tables(space, (depth,)))
+    return measure(PairSolution.compute(fine, depth), PairSolution.compute(coarse, depth))
+
+
 def test_supremum_inside_the_time_interval():
     # The mean of the second density first runs ahead, then both meet at the origin.
     pair = GaussianPair(s=(0.0,), center=(1.2,), b=0.5)
     fine = pair.discretisation((4.0,), degree=10)
-    number = measure(
-        PairSolution.compute(fine, 4.0), PairSolution.compute(fine.coarser(), 4.0)
-    ).mean
+    number = both_measured(pair, fine, 4.0).mean
     truth, time = supremum(pair.mean_bound, 4.0)
     assert 0.3 < time < 0.8
     assert_honest(number, truth, 1e-7)
@@ -101,9 +105,7 @@ def test_supremum_inside_the_time_interval():
 def test_reflection_at_a_near_boundary_is_covered(pair):
     # In so small a ball the boundary is by far the largest source of error.
     fine = pair.discretisation((2.0,), degree=8, radius=4.5)
-    measurement = measure(
-        PairSolution.compute(fine, 2.0), PairSolution.compute(fine.coarser(), 2.0)
-    )
+    measurement = both_measured(pair, fine, 2.0)
     for number, curve in ((measurement.mean, pair.mean_bound), (measurement.risk, pair.risk_bound)):
         assert_honest(number, supremum(curve, 2.0)[0], 1e-2)
     assert abs(measurement.mean.value - pair.mean_bound(1.0, 0.5)) > 1e-8
@@ -116,9 +118,7 @@ def test_uncertainty_shrinks_with_the_degree(pair):
     sums = []
     for degree in (4, 6):
         fine = pair.discretisation((2.0,), degree=degree)
-        numbers = measure(
-            PairSolution.compute(fine, 2.0), PairSolution.compute(fine.coarser(), 2.0)
-        )
+        numbers = both_measured(pair, fine, 2.0)
         exact = pair.norms(1.0, 0.5, EDGES)
         for label, truth in zip(("core", "0", "1"), exact, strict=True):
             assert_honest(numbers.density_l1[label], truth, 1e-2)

@@ -160,18 +160,22 @@ class GaussianPair:
 
     # -- what the solver is given
 
-    def discretisation(self, depths, degree, size=0.6, tolerance=1e-11, radius=RADIUS):
-        """A discretisation with exact tables. Collective."""
-        family = "interval" if self.dimension == 1 else "disk"
-        recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
-        space = Space(recipe.build(MPI.COMM_WORLD), degree)
+    def tables(self, space, depths):
+        """Exact values at the Gauss points."""
         points = space.points
-        tables = PotentialTable(
+        return PotentialTable(
             self.potential(points),
             {N: self.scaled(points, 1 / N) for N in depths},
             {N: self.scaled_gradient(points, 1 / N) for N in depths},
             dict.fromkeys(depths, 0.0),
         )
+
+    def discretisation(self, depths, degree, size=0.6, tolerance=1e-11, radius=RADIUS):
+        """A discretisation with exact tables. Collective."""
+        family = "interval" if self.dimension == 1 else "disk"
+        recipe = Recipe(family, ANNULI, radius, sizes=((0.0, size), (radius, 2 * size)), sectors=8)
+        space = Space(recipe.build(MPI.COMM_WORLD), degree)
+        tables = self.tables(space, depths)
         initial = Gaussian(self.center, self.deviation)
         penalty = Penalty(self.gamma, dimension=self.dimension)
         problem = Problem(self.potential, initial, self.horizon, self.diffusion)
@@ -193,7 +197,7 @@ DEPTHS = (2.0, 2.0**20, math.inf)
 def discretisations(pair):
     """A discretisation and its coarser companion. Collective."""
     fine = pair.discretisation(DEPTHS, degree=10 if pair.dimension == 1 else 8)
-    return fine, fine.coarser()
+    return fine, fine.coarser(lambda space: pair.tables(space, DEPTHS))
 
 
 @cache

@@ -149,18 +149,20 @@ def test_bounds_hold(comm, depth, diffusion, family):
     penalty = Penalty(0.6, dimension=1)
     recipe = Recipe("interval", Annuli(1.0, 2), 6.0, sizes=((0.0, 0.5),))
     space = Space(recipe.build(comm), 8)
-    points = space.points
-    x = points[..., 0]
-    # V and V_N both lie above γH, as capped risks do.
-    E = 0.5 * np.cos(x) * np.exp(-0.1 * x**2)
-    slope = -0.5 * (np.sin(x) + 0.2 * x * np.cos(x)) * np.exp(-0.1 * x**2)
-    tables = PotentialTable(
-        0.6 * x**2 + 1.0 + np.sin(x) ** 2, {depth: E}, {depth: slope[..., None]}, {depth: 0.0}
-    )
+
+    def tables(space):
+        x = space.points[..., 0]
+        # V and V_N both lie above γH, as capped risks do.
+        E = 0.5 * np.cos(x) * np.exp(-0.1 * x**2)
+        slope = -0.5 * (np.sin(x) + 0.2 * x * np.cos(x)) * np.exp(-0.1 * x**2)
+        potential = 0.6 * x**2 + 1.0 + np.sin(x) ** 2
+        return PotentialTable(potential, {depth: E}, {depth: slope[..., None]}, {depth: 0.0})
+
     problem = Problem(penalty, family((0.4,), 0.5), 1.0, diffusion)
     numerics = Numerics(8, shift=20.0, tolerance=1e-9, early=0.25)
-    fine = Discretisation(problem, penalty, space, tables, numerics)
-    found = measure(PairSolution.compute(fine, depth), PairSolution.compute(fine.coarser(), depth))
+    fine = Discretisation(problem, penalty, space, tables(space), numerics)
+    both = (PairSolution.compute(one, depth) for one in (fine, fine.coarser(tables)))
+    found = measure(*both)
     constants = explicit_constants(fine, depth)
     norm = problem.initial.l2_norm
     for number, constant in (

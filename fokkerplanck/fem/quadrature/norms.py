@@ -42,11 +42,13 @@ def weighted_l1(
     cells = np.sum(space.weights * np.exp(log_weight) * np.abs(z), axis=1)
     errors = np.zeros_like(cells)
     regions = space.domain.regions[: len(cells)]
-    tolerance = relative * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
+    tolerance = (
+        relative * cell_sums(space, cells)[regions] / cell_sums(space, 1.0 + errors)[regions]
+    )
     phi = log_weight + np.log(space.geometry.determinants)
     kinks = np.flatnonzero(sign_changes(space, coefficients, z))
     cells[kinks], errors[kinks] = _resolved(space, z[kinks], phi[kinks], tolerance[kinks])
-    return RegionalNorm(_reduce(space, cells), _reduce(space, errors))
+    return RegionalNorm(cell_sums(space, cells), cell_sums(space, errors))
 
 
 def regional_sums(space: Space, values: Array) -> Array:
@@ -55,7 +57,7 @@ def regional_sums(space: Space, values: Array) -> Array:
     Returns:
         Shape (count + 2,): core, annuli, beyond the last annulus.
     """
-    return _reduce(space, np.sum(space.weights * values, axis=1))
+    return cell_sums(space, np.sum(space.weights * values, axis=1))
 
 
 def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDArray[np.bool_]:
@@ -98,8 +100,8 @@ def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[floa
     return value, error
 
 
-def _reduce(space: Space, cells: Array) -> Array:
-    """Sum over the cells of each region. Collective."""
+def cell_sums(space: Space, cells: Array) -> Array:
+    """Sum numbers (C,) of the cells over each region, (count + 2,). Collective."""
     domain = space.domain
     regions = domain.regions[: len(cells)]
     local = np.bincount(regions, weights=cells, minlength=domain.annuli.count + 2)
