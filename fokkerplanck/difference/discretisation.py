@@ -22,6 +22,7 @@ from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.problem.numerics import Numerics
 from fokkerplanck.problem.problem import Problem
 from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.ranks import largest
 
 #: When densities are looked at, in units of the horizon.
 OUTPUT_TIMES = (0.25, 0.5, 1.0)
@@ -89,6 +90,13 @@ class Discretisation:
             operator = GibbsOperator(self.space, potential, self.problem.diffusion)
             held[depth] = Propagator(operator, self.shift, self.numerics.solver)
         return held[depth]
+
+    def risk_error(self, depth: float) -> float:
+        """Estimated error of E_N, absolute, wherever it is. Collective."""
+        table = self.tables
+        return table.errors[depth] * largest(
+            self.space.domain.comm, np.abs(table.differences[depth])
+        )
 
     @cached_property
     def load(self) -> Array:

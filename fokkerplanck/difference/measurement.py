@@ -98,7 +98,7 @@ def _l1_numbers(
         "krylov": krylov,
         "quadrature": _with_total(norm.errors),
         "truncation": boundary * _with_total(regional_sums(space, weights[0])),
-        "risk": fine.discretisation.tables.errors[fine.depth] * values,
+        "risk": _risk_part(fine, time, weights[0], values),
         "rounding": _rounding_part(fine, time, weights[0]),
         "sampling": _sampling_part(fine, time, weights[0], values),
     }
@@ -140,6 +140,18 @@ def _rounding_part(solution: PairSolution, time: float, weight: Array) -> Array:
     space, pair = solution.discretisation.space, solution.pair
     error = np.abs(space.evaluate(pair.difference_rounding(time)))
     return _with_total(regional_sums(space, weight * pair.perturbed.gibbs * error))
+
+
+def _risk_part(solution: PairSolution, time: float, weight: Array, values: Array) -> Array:
+    """What errors of E_N make, (count + 3,) with the total. Collective.
+
+    Errors are known relative to the largest E_N; where E_N is small they are not.
+    """
+    made_with = solution.discretisation
+    density = weight * np.abs(solution.limit_density(time).at_gauss)
+    reach = _with_total(regional_sums(made_with.space, density)) / made_with.problem.diffusion
+    relative = made_with.tables.errors[solution.depth] * values
+    return relative + made_with.risk_error(solution.depth) * reach
 
 
 def _sampling_part(solution: PairSolution, time: float, weight: Array, values: Array) -> Array:

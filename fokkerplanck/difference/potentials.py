@@ -1,8 +1,9 @@
 """The potentials of all depths, tabulated at the Gauss points of one space."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fokkerplanck.fem.space import Space
 from fokkerplanck.runtime.arrays import Array
 
 
@@ -18,6 +19,17 @@ class PotentialTable:
     differences: dict[float, Array]  #: E_N per depth, shape (C, q)
     gradients: dict[float, Array]  #: ∇E_N per depth, shape (C, q, m)
     errors: dict[float, float]  #: estimated relative error of E_N per depth
+
+    def with_gradient_of_limit(self, space: Space) -> "PotentialTable":
+        """The same with ∇ℓ from the polynomials through ℓ.
+
+        Where trajectories cross a kink of a network, the derivative of ξ jumps, which the equations
+        of sensitivities do not know.
+        """
+        if math.inf not in self.differences:
+            return self
+        gradient = space.gradient(self.differences[math.inf])
+        return replace(self, gradients={**self.gradients, math.inf: gradient})
 
     def perturbed(self, depth: float) -> Array:
         """V_N at the Gauss points."""

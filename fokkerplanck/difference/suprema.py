@@ -36,7 +36,8 @@ class Functional:
     rows: Array  #: its values on the Krylov basis, shape (j, k)
     initial: Array  #: exact value at time zero, shape (j,)
     truncation: float  #: error that the end of the ball makes
-    sampling: float  #: error that the potentials may make between the Gauss points
+    of_sampling: float  #: error that the potentials may make between the Gauss points
+    of_risk: float  #: error that those of E_N make
 
     @classmethod
     def mean(cls, solution: PairSolution) -> "Functional":
@@ -49,7 +50,7 @@ class Functional:
             solution.pair.output.observed[:-1],
             np.zeros(solution.dimension),
             boundary * space.integrate(distance),
-            _sampling_error(solution, distance),
+            *_potential_errors(solution, distance),
         )
 
     @classmethod
@@ -66,7 +67,7 @@ class Functional:
             solution.difference(solution.horizon).at_wall * space.integrate(height)
             + solution.limit_density(solution.horizon).at_wall * space.integrate(np.abs(gap)),
             # E_N itself enters, too
-            _sampling_error(solution, height + pair.perturbed.diffusion),
+            *_potential_errors(solution, height + pair.perturbed.diffusion),
         )
 
     def curve(self, grid: TimeGrid) -> "Curve":
@@ -131,28 +132,34 @@ def supremum(fine: Functional, coarse: Functional) -> Number:
         "space": share * float(space[worst]),
         "krylov": share * float(curve.errors[worst]),
         "truncation": fine.truncation,
-        "sampling": fine.sampling,
-        "risk": value * fine.solution.discretisation.tables.errors[fine.solution.depth],
+        "sampling": fine.of_sampling,
+        "risk": value * fine.solution.discretisation.tables.errors[fine.solution.depth]
+        + fine.of_risk,
         "rounding": fine.rounding(time),
     }
     shared_krylov_error = share * float(curve.errors[worst] + companion.errors[worst])
     return Number(value, time, parts, shared_krylov_error, (grid.points, sizes, errors))
 
 
-def _sampling_error(solution: PairSolution, weight: Array) -> float:
-    """What potentials may do between Gauss points to ``∫ w N(p − p^N)``, w >= 0. Collective."""
+def _potential_errors(solution: PairSolution, weight: Array) -> tuple[float, float]:
+    """What potentials may do to ``∫ w N(p − p^N)``, w >= 0. Collective.
+
+    Returns:
+        The part of what they do between the Gauss points, and that of errors of E_N.
+    """
     made_with = solution.discretisation
-    if made_with.surprise is None:
-        return 0.0
     space, diffusion = made_with.space, made_with.problem.diffusion
-    found = []
+    sampling, reach = 0.0, 0.0
     for time in made_with.output_times:
         density, difference = (
             np.sum(space.weights * weight * np.abs(field.at_gauss), axis=1)
             for field in (solution.limit_density(time), solution.difference(time))
         )
-        found.append(made_with.surprise.parts(solution.depth, density, difference, diffusion))
-    return max(total(space.domain.comm, cells) for cells in found)
+        reach = max(reach, total(space.domain.comm, density) / diffusion)
+        if made_with.surprise is not None:
+            cells = made_with.surprise.parts(solution.depth, density, difference, diffusion)
+            sampling = max(sampling, total(space.domain.comm, cells))
+    return sampling, made_with.risk_error(solution.depth) * reach
 
 
 def _around(errors: Array) -> Array:

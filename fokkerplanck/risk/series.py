@@ -36,7 +36,9 @@ class RiskTable:
     value: Array  #: V, shape ``(P,)``
     gradient: Array  #: ∇V, shape ``(P, m)``
     difference: dict[float, Array]  #: per depth N (V - V_N), shape ``(P,)``; its limit for inf
-    difference_gradient: dict[float, Array]  #: per depth its gradient, shape ``(P, m)``
+    #: Per depth its gradient, shape ``(P, m)``; not that of the limit where a trajectory crosses a
+    #: kink of the network, for the jump of its derivative there is left out
+    difference_gradient: dict[float, Array]
     error: dict[float, float]  #: per depth the estimated error, relative to the largest value
     method: dict[float, str]  #: per depth ``"direct"``, ``"expansion"`` or ``"limit"``
 

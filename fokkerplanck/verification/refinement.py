@@ -146,13 +146,13 @@ class Refinement:
                 self._solver,
             )
 
-            tables = self._tables(space.points, depths)
+            tables = self._tabulated(space, depths)
             elsewhere = geometry_at(space.domain, places(space.rule)).points
             surprise = Surprise.between(tables, self._tables(elsewhere, depths), space)
             fine = Discretisation(self._problem, study.penalty, space, tables, numerics, surprise)
             # What a rough potential does between the Gauss points is seen by points of the
             # companion's own.
-            coarse = fine.coarser(lambda there: self._tables(there.points, depths))
+            coarse = fine.coarser(lambda there: self._tabulated(there, depths))
             # Both check the potential's range, here where the study can be blamed.
             for one in (fine, coarse):
                 one.unperturbed.operator.check_cells()
@@ -210,6 +210,13 @@ class Refinement:
         depths = [N for N in self._study.depths if N <= _SHALLOW]
         table = self._potential.tabulate(points, depths, self._comm)
         return np.stack([table.value, *(table.value - table.difference[N] / N for N in depths)])
+
+    def _tabulated(self, space: Space, depths: Sequence[float]) -> PotentialTable:
+        """All potentials at the Gauss points of a space. Collective."""
+        tables = self._tables(space.points, depths)
+        if self._study.network.is_smooth:
+            return tables
+        return tables.with_gradient_of_limit(space)
 
     def _tables(self, points: Array, depths: Sequence[float]) -> PotentialTable:
         """Tabulate all potentials at points of the cells, shape (C, q, m). Collective."""

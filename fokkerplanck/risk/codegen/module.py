@@ -123,7 +123,9 @@ class _Body:
 
     def __init__(self, system: System, block: int) -> None:
         self.system, self.block = system, block
-        shared, results = sympy.cse(system.slopes, sympy.numbered_symbols("c"), order="none")
+        # Derivatives of a jump are zero, as those of relu and step are, but where it is.
+        slopes = [slope.replace(sympy.DiracDelta, _zero) for slope in system.slopes]
+        shared, results = sympy.cse(slopes, sympy.numbered_symbols("c"), order="none")
         expressions = (*(e for _, e in shared), *results)
         self.used = {symbol for item in expressions for symbol in item.free_symbols}
         varying = _varying(system, shared)
@@ -185,6 +187,10 @@ class _Body:
         loads = [f"{theta} = theta[{i}]" for i, theta in names if theta in self.used]
         body = "\n".join(_indented((*loads, *self.common, *lines)))
         return f"@njit(**{options})\ndef {signature}:\n{body}\n"
+
+
+def _zero(*_: sympy.Expr) -> sympy.Expr:
+    return sympy.S.Zero
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -19,7 +19,11 @@ END: Final = NUM_STAGES + 2  #: where the states at the end of a step stand in t
 WORK_ROWS: Final = END + 3  #: rows of the work space per state
 
 MAX_STEPS: Final = 20_000
-SMALLEST_STEP: Final = 1e-10
+#: Steps are no smaller. Where a field has a kink sensitivities jump in slope, and no step across is
+#: small enough for the tolerance; one of this size errs by as much times the jump.
+SMALLEST_STEP: Final = 1e-13
+#: So many of them a sample may take: a trajectory that blows up would go on for ever.
+KINKS_PER_SAMPLE: Final = 8
 FIRST_STEP: Final = 0.1
 TINY: Final = 1e-300
 # the result of order 8 is far better than the estimate of order 5 to 7 that controls it
@@ -52,7 +56,7 @@ def make_integrate(field, advance, square_sum):
             The time that was reached, below 1 where the trajectory blows up, and the last step.
         """
         size = w.size // WORK_ROWS
-        time, step = 0.0, first_step
+        time, step, forced = 0.0, first_step, 0
         field(theta, w[:size], w[size : 2 * size])
         for _ in range(MAX_STEPS):
             remaining = 1.0 - time
@@ -60,6 +64,10 @@ def make_integrate(field, advance, square_sum):
             advance(theta, w, direction * h)
             error = local_error(w, size, block) / (SAFETY * tolerance)
             factor = 6.0 if error < 1e-7 else 0.9 * error**-0.125
+            if h <= SMALLEST_STEP and 1.0 < error < np.inf:
+                forced, error, factor = forced + 1, 1.0, 6.0
+                if forced > KINKS_PER_SAMPLE * block:
+                    break
             if error <= 1.0:
                 w[:size] = w[END * size : (END + 1) * size]
                 w[size : 2 * size] = w[(END - 1) * size : END * size]
@@ -70,7 +78,9 @@ def make_integrate(field, advance, square_sum):
             else:
                 step = h * max(0.1, factor) if error < np.inf else 0.1 * h
                 if step < SMALLEST_STEP:
-                    break
+                    if error == np.inf:
+                        break
+                    step = SMALLEST_STEP
         return time, step
 
     return integrate
