@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-#: Cells that are worked on together; eight numbers are one vector of AVX-512, two of AVX2.
+#: SIMD lanes, one for each cell of a batch; eight numbers are one vector of AVX-512, two of AVX2.
 LANES = 8
 
 _SHORT, _LONG = ir.IntType(32), ir.IntType(64)

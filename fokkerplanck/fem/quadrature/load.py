@@ -73,7 +73,7 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
             f"initial center must have {domain.dimension} coordinates, as the mesh has, "
             f"got {initial.dimension}"
         )
-    local = _dealt_integrals(space, initial)
+    local = _shared_integrals(space, initial)
     mass = total(domain.comm, local)
     if not abs(mass - 1.0) < _LARGEST_LOSS:
         raise ValueError(
@@ -84,7 +84,7 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
     return space.assemble(local / mass)
 
 
-def _dealt_integrals(space: Space, initial: InitialDensity) -> Array:
+def _shared_integrals(space: Space, initial: InitialDensity) -> Array:
     """``∫ p_0 φ_i`` over each owned cell, shape (C, num_basis). Collective.
 
     The cells that the support meets go round robin to all ranks: often few ranks own them.
@@ -93,9 +93,9 @@ def _dealt_integrals(space: Space, initial: InitialDensity) -> Array:
     met = _CellIntegrals(space, initial, own).meets_support
     exchange = Exchange.round_robin(len(met), space.domain.comm)
     nodes = exchange.send(own.nodes[met].reshape(len(met), own.nodes.shape[1] * own.nodes.shape[2]))
-    dealt = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
+    received = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
     integrals = np.zeros((len(own.nodes), space.basis.shape[1]))
-    integrals[met] = exchange.send_back(_CellIntegrals(space, initial, dealt).compute())
+    integrals[met] = exchange.send_back(_CellIntegrals(space, initial, received).compute())
     return integrals
 
 

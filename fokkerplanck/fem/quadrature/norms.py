@@ -1,4 +1,4 @@
-"""Weighted L¹ norms per region, with the kinks of the absolute value resolved."""
+"""Weighted L¹ norms per region, with the sign changes of the function resolved."""
 
 from dataclasses import dataclass
 
@@ -44,8 +44,9 @@ def weighted_l1(
     regions = space.domain.regions[: len(cells)]
     tolerance = relative * _reduce(space, cells)[regions] / _reduce(space, 1.0 + errors)[regions]
     phi = log_weight + np.log(space.geometry.determinants)
-    kinks = np.flatnonzero(sign_changes(space, coefficients, z))
-    cells[kinks], errors[kinks] = _resolved(space, z[kinks], phi[kinks], tolerance[kinks])
+    changing = np.flatnonzero(sign_changes(space, coefficients, z))
+    resolved = _resolved(space, z[changing], phi[changing], tolerance[changing])
+    cells[changing], errors[changing] = resolved
     return RegionalNorm(_reduce(space, cells), _reduce(space, errors))
 
 
@@ -67,9 +68,9 @@ def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDAr
 
 
 def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Array, Array]:
-    """Integrals over cells with the kinks resolved, and their errors, (C,) each. Collective.
+    """Integrals over cells with sign changes resolved, and their errors, (C,) each. Collective.
 
-    The cells are dealt to all ranks, as a sign changes in one part of the domain more than in
+    The cells go round robin to all ranks, as a sign changes in one part of the domain more than in
     another, and one such cell costs more than all others together.
 
     Args:
@@ -87,7 +88,7 @@ def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Arr
 
 
 def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[float, float]:
-    """Integral over one cell with the kinks resolved, and its error estimate."""
+    """Integral over one cell with sign changes resolved, and its error estimate."""
     order, line = space.rule.order, space.rule.line
     if space.domain.dimension == 1:
         return line_integral(0.0, 1.0, z[order], phi[order], *line), 0.0
