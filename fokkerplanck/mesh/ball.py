@@ -170,32 +170,92 @@ class CubedSphere:
             face, np.where(high, self._steps[axis], 0), np.where(high, first, backwards), second
         )
 
-    def _surface_number(self, place: Indices) -> Indices:
-        """Ranks of lattice points (..., 3) among those on the surface, by i, then j, then k.
+    @property
+    def _rim(self) -> "_Rim":
+        """What the surface has of the planes between the first and the last one."""
+        _, M, N = self._steps.tolist()
+        return _Rim(M, N)
 
-        The first and the last plane are full; between them each plane is the rim of a rectangle.
+    @property
+    def _surface_starts(self) -> tuple[int, int]:
+        """Numbers of the first point of the second plane, and of the first one of the last plane.
+
+        The surface by planes of constant i, from 0 to L; all points of the first and of the last
+        one belong to it, of those between the rim alone::
+
+             i = 0        0 < i < L       i = L
+            o o o o o     o o o o o     o o o o o     k = N
+            o o o o o     o       o     o o o o o
+            o o o o o     o       o     o o o o o
+            o o o o o     o o o o o     o o o o o     k = 0
+            j = 0   M
         """
-        L, M, N = self._steps
+        L, M, N = self._steps.tolist()
+        second = (M + 1) * (N + 1)
+        return second, second + (L - 1) * self._rim.size
+
+    def _surface_number(self, place: Indices) -> Indices:
+        """Numbers of lattice points (..., 3) among those on the surface, by i, then j, then k."""
+        L, _, N = self._steps
         i, j, k = np.moveaxis(place, -1, 0)
-        plane, rim = (M + 1) * (N + 1), 2 * (M + N)
-        beside, last_row = N + 1 + 2 * (j - 1) + (k == N), rim - N - 1 + k
-        on_rim = np.select([j == 0, j < M], [k, beside], last_row)
-        between = plane + (i - 1) * rim + on_rim
-        last = plane + (L - 1) * rim + j * (N + 1) + k
-        return np.select([i == 0, i < L], [j * (N + 1) + k, between], last)
+        second, last = self._surface_starts
+        in_full_plane = j * (N + 1) + k
+        between = second + (i - 1) * self._rim.size + self._rim.number(j, k)
+        return np.select([i == 0, i < L], [in_full_plane, between], last + in_full_plane)
 
     def _surface_place(self, number: Indices) -> Indices:
-        """Lattice points (P, 3) of ranks on the surface: the inverse of `_surface_number`."""
-        L, M, N = self._steps
-        plane, rim = (M + 1) * (N + 1), 2 * (M + N)
-        i, on_rim = np.divmod(number - plane, rim)
-        side, end = np.divmod(on_rim - (N + 1), 2)
-        rows = [on_rim <= N, on_rim < rim - N - 1]
-        j = np.select(rows, [0, side + 1], M)
-        k = np.select(rows, [on_rim, end * N], on_rim - (rim - N - 1))
-        first, last = number < plane, number >= plane + (L - 1) * rim
-        in_plane = np.where(first, number, number - plane - (L - 1) * rim)
-        i = np.select([first, last], [0, L], i + 1)
-        full = first | last
-        j = np.where(full, in_plane // (N + 1), j)
-        return np.stack([i, j, np.where(full, in_plane % (N + 1), k)], axis=1)
+        """Lattice points (P, 3) of numbers on the surface: the inverse of `_surface_number`."""
+        L, _, N = self._steps
+        second, last = self._surface_starts
+        planes = [number < second, number < last]
+        before, on_rim = np.divmod(number - second, self._rim.size)
+        j, k = self._rim.place(on_rim)
+        low, high = np.divmod(number, N + 1), np.divmod(number - last, N + 1)
+        return np.stack(
+            [
+                np.select(planes, [0, before + 1], L),
+                np.select(planes, [low[0], j], high[0]),
+                np.select(planes, [low[1], k], high[1]),
+            ],
+            axis=1,
+        )
+
+
+@dataclass(frozen=True)
+class _Rim:
+    """The points (j, k) on the rim of ``0..M × 0..N``, numbered by j, then k.
+
+    With M = 4 and N = 3 they are::
+
+        k = 3    3   5   7   9  13
+                 2              12
+                 1              11
+        k = 0    0   4   6   8  10
+               j = 0           j = 4
+    """
+
+    M: int
+    N: int
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return 2 * (self.M + self.N)
+
+    @property
+    def _last_column(self) -> int:
+        """Number of the point (M, 0)."""
+        return self.size - (self.N + 1)
+
+    def number(self, j: Indices, k: Indices) -> Indices:
+        """Numbers of points; whatever for points inside."""
+        pairs = (self.N + 1) + 2 * (j - 1) + (k == self.N)
+        return np.select([j == 0, j < self.M], [k, pairs], self._last_column + k)
+
+    def place(self, number: Indices) -> tuple[Indices, Indices]:
+        """The points j and k of numbers."""
+        column, is_high = np.divmod(number - (self.N + 1), 2)
+        columns = [number <= self.N, number < self._last_column]
+        j = np.select(columns, [0, column + 1], self.M)
+        k = np.select(columns, [number, is_high * self.N], number - self._last_column)
+        return j, k

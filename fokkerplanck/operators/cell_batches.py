@@ -1,4 +1,4 @@
-"""What the compiled kernels are given of the cells: `LANES` cells at a time, the cell innermost."""
+"""What the compiled kernels are given of the cells: batches of them, a cell per SIMD lane."""
 
 from dataclasses import dataclass
 

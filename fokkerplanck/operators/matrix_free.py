@@ -58,7 +58,7 @@ class MatrixFree:
 
     @cached_property
     def _matrices(self) -> tuple[Array, ...]:
-        """Halves of the matrices along one axis, as the kernels take them."""
+        """The matrices along one axis by even–odd decomposition, as the kernels take them."""
         basis, derivative = self._line[0], self.space.rule.derivative
         return even_odd(basis), even_odd(basis.T), even_odd(derivative), even_odd(derivative.T)
 
@@ -162,7 +162,7 @@ class MatrixFree:
 
 
 def even_odd(matrix: Array) -> Array:
-    """Even, then odd half of a matrix that keeps or swaps parity, flat, as the kernels take it."""
+    """Even, then odd part of a matrix that keeps or swaps parity, flat, as the kernels take it."""
     rows, columns = matrix.shape
     upper = matrix[: (rows + 1) // 2]
     even = 0.5 * (upper + upper[:, ::-1])[:, : (columns + 1) // 2]

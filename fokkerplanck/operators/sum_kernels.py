@@ -6,12 +6,21 @@ Gradients are taken between Gauss points. `LANES` cells are worked on together, 
 contiguous axis, so that every operation is on whole vectors whatever the degree. After the first
 axis all is done slab by slab, in the nearest cache.
 
-Both nodes and Gauss points are symmetric: a matrix maps even vectors to even ones and odd to odd
-ones (a derivative swaps them), which halves the products. Such a matrix is given by its halves,
-the even and then the odd one in a flat array.
+Arrays are flat. Values of a cell batch are a C-ordered tensor (n, ..., n, LANES), so that along
+one axis they are (before, n, after, LANES): a line of nodes begins at ``(i n after + j) LANES`` and
+goes on in strides of ``after LANES``::
 
-The numbers of nodes n, of Gauss points q per direction and of axes arrive as the lengths of
-tuples, which the compiler knows.
+    first axis of three     before = 1,  after = n²     whole cell: strides over slabs
+    second axis             before = 1,  after = n      in a slab, n² nodes that lie together
+    third axis              before = n,  after = 1      in a slab
+
+Both nodes and Gauss points are symmetric: a matrix maps even vectors to even ones and odd to odd
+ones (a derivative swaps them). This even–odd decomposition halves the products. A matrix is given
+by its even and then its odd part in one flat array, `even_odd`.
+
+The numbers of nodes n, of Gauss points q per direction and of axes m arrive as the lengths of the
+tuples `nodes`, `gauss` and `axes`, which the compiler knows; `rows` and `columns` are such tuples
+of a matrix.
 """
 
 import numpy as np
@@ -28,58 +37,64 @@ from fokkerplanck.runtime.compiled import UNSIGNED
 
 
 @njit(**UNSIGNED)
-def _interpolate(x, s, y, t, halves, rows, columns, before, after):
-    """Apply a matrix along one axis of x[s:], (before, columns, after, LANES), to y[t:]."""
+def _interpolate(x, x_begin, y, y_begin, even_odd, rows, columns, before, after):
+    """Apply a matrix along one axis of x, (before, columns, after, LANES); the result is y."""
     stride = after * LANES
     for i in range(before):
         for j in range(after):
-            begin = s + i * len(columns) * stride + j * LANES
-            end = t + i * len(rows) * stride + j * LANES
-            interpolate_line(x, begin, stride, y, end, stride, halves, rows, columns)
+            source = x_begin + i * len(columns) * stride + j * LANES
+            target = y_begin + i * len(rows) * stride + j * LANES
+            interpolate_line(x, source, stride, y, target, stride, even_odd, rows, columns)
 
 
 @njit(**UNSIGNED)
-def _differentiate(x, s, y, t, halves, gauss, before, after):
+def _differentiate(x, x_begin, y, y_begin, even_odd, gauss, before, after):
     """The same with the derivative at the Gauss points."""
     stride = after * LANES
     for i in range(before):
         for j in range(after):
             k = i * len(gauss) * stride + j * LANES
-            differentiate_line(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
+            source, target = x_begin + k, y_begin + k
+            differentiate_line(x, source, stride, y, target, stride, even_odd, gauss, gauss)
 
 
 @njit(**UNSIGNED)
-def _differentiate_adding(x, s, y, t, halves, gauss, before, after):
-    """Add to y[t:] the transpose of the derivative, applied to x[s:]."""
+def _differentiate_adding(x, x_begin, y, y_begin, even_odd, gauss, before, after):
+    """Add to y the transpose of the derivative, applied to x."""
     stride = after * LANES
     for i in range(before):
         for j in range(after):
             k = i * len(gauss) * stride + j * LANES
-            differentiate_line_adding(x, s + k, stride, y, t + k, stride, halves, gauss, gauss)
+            source, target = x_begin + k, y_begin + k
+            differentiate_line_adding(x, source, stride, y, target, stride, even_odd, gauss, gauss)
 
 
 @njit(**UNSIGNED)
-def _interpolate_all(x, y, spare, halves, rows, columns, axes):
+def _interpolate_all(x, y, spare, even_odd, rows, columns, axes):
     """Apply a matrix along all axes of x to y."""
     r, c = len(rows), len(columns)
     slabs, slab = (
         spare[: r * c ** (len(axes) - 1) * LANES],
         spare[r * c ** (len(axes) - 1) * LANES :],
     )
-    _interpolate(x, 0, slabs, 0, halves, rows, columns, 1, c ** (len(axes) - 1))
+    _interpolate(x, 0, slabs, 0, even_odd, rows, columns, 1, c ** (len(axes) - 1))
     for i in range(r):
         if len(axes) == 3:
-            _interpolate(slabs, i * c * c * LANES, slab, 0, halves, rows, columns, 1, c)
-            _interpolate(slab, 0, y, i * r * r * LANES, halves, rows, columns, r, 1)
+            _interpolate(slabs, i * c * c * LANES, slab, 0, even_odd, rows, columns, 1, c)
+            _interpolate(slab, 0, y, i * r * r * LANES, even_odd, rows, columns, r, 1)
         else:
-            _interpolate(slabs, i * c * LANES, y, i * r * LANES, halves, rows, columns, 1, 1)
+            _interpolate(slabs, i * c * LANES, y, i * r * LANES, even_odd, rows, columns, 1, 1)
 
 
 @njit(**UNSIGNED)
-def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed, gauss, axes):
+def _multiply_gauss(factors, scales, a, b, w, first, others, derivative, transposed, gauss, axes):
     """Replace u at the Gauss points by what ``a M + b K`` makes of it there.
 
-    The first derivatives are taken on the whole cell, the others slab by slab.
+    Derivatives along the first axis are taken on the whole cell, the others slab by slab::
+
+        w        slab 0 | slab 1 | ... | slab q − 1     q^(m−1) points of LANES numbers each: `size`
+        first    the same of ∂_1 u
+        others   ∂_2 u, then ∂_3 u, of the slab that is worked on
 
     Args:
         factors: of one batch, as in `apply_gibbs`.
@@ -89,19 +104,19 @@ def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed
         w: u at the Gauss points, and the result.
         first: space for the first derivatives.
         others: space for the others of one slab.
-        halves: of the derivative.
-        halves_transposed: of its transpose.
+        derivative: at the Gauss points, along one axis, even–odd.
+        transposed: its transpose.
         gauss: tuple of length q.
         axes: tuple of length m.
     """
     q, m = len(gauss), len(axes)
     points = q ** (m - 1)
     size = points * LANES
-    _differentiate(w, 0, first, 0, halves, gauss, 1, points)
+    _differentiate(w, 0, first, 0, derivative, gauss, 1, points)
     for i in range(q):
         for k in range(m - 1):
             before, after = q**k, q ** (m - 2 - k)
-            _differentiate(w, i * size, others, k * size, halves, gauss, before, after)
+            _differentiate(w, i * size, others, k * size, derivative, gauss, before, after)
         for j in range(points):
             p = i * size + j * LANES
             multiply_point(
@@ -109,10 +124,8 @@ def _multiply(factors, scales, a, b, w, first, others, halves, halves_transposed
             )
         for k in range(m - 1):
             before, after = q**k, q ** (m - 2 - k)
-            _differentiate_adding(
-                others, k * size, w, i * size, halves_transposed, gauss, before, after
-            )
-    _differentiate_adding(first, 0, w, 0, halves_transposed, gauss, 1, points)
+            _differentiate_adding(others, k * size, w, i * size, transposed, gauss, before, after)
+    _differentiate_adding(first, 0, w, 0, transposed, gauss, 1, points)
 
 
 @njit(**UNSIGNED)
@@ -159,7 +172,7 @@ def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices)
         nodes: tuple of length n.
         gauss: tuple of length q.
         axes: tuple of length m, 2 or 3.
-        matrices: halves of: basis at Gauss points, its transpose, derivative, its transpose.
+        matrices: basis at Gauss points, its transpose, derivative, its transpose, each `even_odd`.
     """
     basis, basis_transposed, derivative, derivative_transposed = matrices
     q, m = len(gauss), len(axes)
@@ -169,7 +182,7 @@ def apply_gibbs(dofs, factors, scales, a, b, u, v, nodes, gauss, axes, matrices)
         _gather(dofs[batch], u, x)
         _interpolate_all(x, w, spare, basis, gauss, nodes, axes)
         if b != 0.0:
-            _multiply(
+            _multiply_gauss(
                 factors[batch], scales[batch], a, b, w, first, others,
                 derivative, derivative_transposed, gauss, axes,
             )  # fmt: skip
@@ -201,7 +214,7 @@ def apply_drift(dofs, factors, u, v, nodes, gauss, axes, matrices):
 
 
 @njit(**UNSIGNED)
-def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
+def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, even_odd):
     """Add to v, cell by cell, a matrix along all axes times the coefficients u of the cell.
 
     Args:
@@ -212,12 +225,12 @@ def transfer(dofs_from, dofs_to, u, v, nodes_from, nodes_to, axes, halves):
         nodes_from: tuple as long as there are nodes per direction.
         nodes_to: the same, of the result.
         axes: tuple of length m, 2 or 3.
-        halves: even and odd half of the matrix.
+        even_odd: the matrix.
     """
     x, y, spare = _workspace(nodes_from, nodes_to, axes)
     for batch in range(len(dofs_from)):
         _gather(dofs_from[batch], u, x)
-        _interpolate_all(x, y, spare, halves, nodes_to, nodes_from, axes)
+        _interpolate_all(x, y, spare, even_odd, nodes_to, nodes_from, axes)
         _scatter(dofs_to[batch], y, v)
 
 

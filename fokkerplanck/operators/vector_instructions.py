@@ -1,9 +1,9 @@
 """Vector instructions for the sum factorisation: operations on `LANES` numbers at once.
 
-Arrays are flat here and hold `LANES` consecutive numbers, one per cell, for each node or Gauss
-point; offsets count numbers. The compiler, left to itself, vectorises loops over lanes but goes
-through memory between any two operations; here a line of nodes stays in registers. What is loaded
-is loaded before anything is stored, so arguments may be the same array.
+Arrays are flat here and hold `LANES` consecutive numbers, one per cell of a batch, for each node or
+Gauss point; offsets and strides count numbers. The compiler, left to itself, vectorises loops over
+lanes but goes through memory between any two operations; here a line of nodes stays in registers.
+What is loaded is loaded before anything is stored, so arguments may be the same array.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-#: Cells that are worked on together; eight numbers are one vector of AVX-512, two of AVX2.
+#: SIMD lanes, one for each cell of a batch; eight numbers are one vector of AVX-512, two of AVX2.
 LANES = 8
 
 _SHORT, _LONG = ir.IntType(32), ir.IntType(64)
@@ -97,8 +97,8 @@ def _line(swaps: bool, adds: bool) -> Callable[..., None]:
     """A matrix times one line of nodes.
 
     Its arguments are x, the offset and the stride of the line there, y, the same of the result
-    there, the even and the odd half of the matrix in one flat array, and tuples as long as the
-    matrix has rows and columns.
+    there, the matrix by its even and its odd part in one flat array, and tuples as long as it has
+    rows and columns.
 
     Args:
         swaps: the matrix swaps parity, as a derivative does, or keeps it.
@@ -106,32 +106,45 @@ def _line(swaps: bool, adds: bool) -> Callable[..., None]:
     """
 
     @intrinsic
-    def line(context, x, s, dx, y, t, dy, halves, rows, columns):  # type: ignore[no-untyped-def]
+    def line(context, x, x_begin, x_stride, y, y_begin, y_stride, even_odd, rows, columns):  # type: ignore[no-untyped-def]
         def generate(*arguments: Any) -> Any:
             _write_line(_Builder(*arguments), rows.count, columns.count, swaps, adds)
             return arguments[0].get_dummy_value()
 
         offset = types.int64
-        return types.void(x, offset, offset, y, offset, offset, halves, rows, columns), generate
+        return types.void(x, offset, offset, y, offset, offset, even_odd, rows, columns), generate
 
     return line
 
 
 def _write_line(v: _Builder, rows: int, columns: int, swaps: bool, adds: bool) -> None:
-    """Write the code of one line: rows come in pairs ``S ± K`` of an even and an odd sum."""
-    x, s, dx, y, t, dy, halves = v.arguments[:7]
+    """Write the code of one line, by even–odd decomposition.
+
+    Row b of the matrix, read backwards, is row ``rows − 1 − b`` (minus that where parity is
+    swapped). With x folded at its middle, both rows need the same two sums::
+
+        x                x_0  x_1  x_2  x_3  x_4
+        folded, even     x_0 + x_4,  x_1 + x_3,  x_2     S_b: with row b of the even part
+        folded, odd      x_0 − x_4,  x_1 − x_3           K_b: with row b of the odd part
+
+        y_b = S_b + K_b,   y_{rows − 1 − b} = S_b − K_b,  or  K_b − S_b where parity is swapped
+
+    The row in the middle, if there is one, is even or, where parity is swapped, odd. The parts lie
+    one after the other: ``(rows + 1) // 2`` rows of the middle's width, then as many narrower ones.
+    """
+    x, x_begin, x_stride, y, y_begin, y_stride, even_odd = v.arguments[:7]
     half, pairs, middle = columns // 2, rows // 2, (columns + 1) // 2
-    values = [v.load(x, v.offset(s, dx, a)) for a in range(columns)]
+    values = [v.load(x, v.offset(x_begin, x_stride, a)) for a in range(columns)]
     mirrored = list(zip(values[:half], reversed(values), strict=False))
     even = [v.add(*pair) for pair in mirrored] + values[half:middle]
     odd = [v.subtract(*pair) for pair in mirrored]
     first_odd = (rows + 1) // 2 * middle
 
     def even_sum(b: int) -> Any:
-        return v.dot([v.entry(halves, b * middle + a) for a in range(middle)], even)
+        return v.dot([v.entry(even_odd, b * middle + a) for a in range(middle)], even)
 
     def odd_sum(b: int) -> Any:
-        return v.dot([v.entry(halves, first_odd + b * half + a) for a in range(half)], odd)
+        return v.dot([v.entry(even_odd, first_odd + b * half + a) for a in range(half)], odd)
 
     results = {}
     for b in range(pairs):
@@ -141,7 +154,7 @@ def _write_line(v: _Builder, rows: int, columns: int, swaps: bool, adds: bool) -
     if rows % 2:
         results[pairs] = odd_sum(pairs) if swaps else even_sum(pairs)
     for b, result in results.items():
-        place = v.offset(t, dy, b)
+        place = v.offset(y_begin, y_stride, b)
         v.store(v.add(v.load(y, place), result) if adds else result, y, place)
 
 
@@ -152,23 +165,45 @@ differentiate_line_adding = _line(swaps=True, adds=True)
 
 
 @intrinsic
-def multiply_point(context, factors, f, df, scales, a, b, w, p, first, others, r, dr, axes):  # type: ignore[no-untyped-def]
+def multiply_point(  # type: ignore[no-untyped-def]
+    context,
+    factors,
+    begin,
+    stride,
+    scales,
+    a,
+    b,
+    w,
+    at,
+    first,
+    others,
+    others_at,
+    others_stride,
+    axes,
+):
     """Replace u by ``a c u`` and ∇u by ``b G ∇u`` at one Gauss point.
+
+    Each number stands for `LANES` of them, one per cell, at these offsets::
+
+        c, G_11, G_12, ...    begin, begin + stride, ...          of factors
+        u                     at                                  of w
+        ∂_1 u                 at                                  of first
+        ∂_2 u, ∂_3 u          others_at, others_at + others_stride    of others
 
     Args:
         context: of the compiler.
         factors: c and the upper triangle of G, row by row, in single or double precision.
-        f: offset of c there.
-        df: stride from one factor to the next.
+        begin: offset of c.
+        stride: from one factor to the next.
         scales: what the factors are to be multiplied by, shape (LANES,).
         a: number.
         b: number.
         w: u.
-        p: offset of u, and of its first derivative in `first`.
+        at: offset of u, and of its first derivative.
         first: first derivatives.
         others: the other derivatives.
-        r: offset of the second derivative there.
-        dr: stride from there to the third one.
+        others_at: offset of the second derivative.
+        others_stride: from there to the third one.
         axes: tuple of length m.
     """
 
@@ -185,11 +220,18 @@ def multiply_point(context, factors, f, df, scales, a, b, w, p, first, others, r
 
 def _write_point(v: _Builder, m: int, single: bool) -> None:
     """Write the code of `multiply_point`."""
-    factors, f, df, scales, a, b, w, p, first, others, r, dr, _ = v.arguments
+    factors, begin, stride, scales, a, b, w, at, first, others, others_at, others_stride, _ = (
+        v.arguments
+    )
     load = v.load_single if single else v.load
-    mass, *triangle = (load(factors, v.offset(f, df, k)) for k in range(1 + m * (m + 1) // 2))
+    mass, *triangle = (
+        load(factors, v.offset(begin, stride, k)) for k in range(1 + m * (m + 1) // 2)
+    )
     scale = v.load(scales, ir.Constant(_LONG, 0))
-    places = [(first, p), *((others, v.offset(r, dr, k)) for k in range(m - 1))]
+    places = [
+        (first, at),
+        *((others, v.offset(others_at, others_stride, k)) for k in range(m - 1)),
+    ]
     stiffness = v.multiply(v.all(b), scale)
     gradient = [v.multiply(stiffness, v.load(*place)) for place in places]
     entries = iter(triangle)
@@ -197,6 +239,6 @@ def _write_point(v: _Builder, m: int, single: bool) -> None:
     for i in range(m):
         for j in range(i, m):
             G[i, j] = G[j, i] = next(entries)
-    v.store(v.multiply(v.multiply(v.multiply(v.all(a), scale), mass), v.load(w, p)), w, p)
+    v.store(v.multiply(v.multiply(v.multiply(v.all(a), scale), mass), v.load(w, at)), w, at)
     for i, place in enumerate(places):
         v.store(v.dot([G[i, j] for j in range(m)], gradient), *place)

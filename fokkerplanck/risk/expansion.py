@@ -10,7 +10,15 @@ import numpy as np
 from fokkerplanck.risk.terms import check_depth
 from fokkerplanck.runtime.arrays import Array
 
-LADDER: Final = (8, 12, 16, 24, 32, 48, 64)  #: depths of the first expansion
+EXPANSION_DEPTHS: Final = (
+    8,
+    12,
+    16,
+    24,
+    32,
+    48,
+    64,
+)  #: of the networks that the first expansion interpolates
 ROUNDING: Final = 1e-15  #: relative error of the states of the Neural ODE and its networks
 
 
@@ -29,8 +37,8 @@ class Plan:
             if depth != math.inf:
                 check_depth(depth)
         finite = sorted({int(n) for n in depths if n != math.inf})
-        large = tuple(n for n in finite if n > LADDER[-1] and smooth)
-        run = tuple(sorted({*finite, *LADDER} - {*large})) if large else tuple(finite)
+        large = tuple(n for n in finite if n > EXPANSION_DEPTHS[-1] and smooth)
+        run = tuple(sorted({*finite, *EXPANSION_DEPTHS} - {*large})) if large else tuple(finite)
         asked = (*finite, math.inf) if math.inf in depths else tuple(finite)
         return cls(asked, run, large)
 
@@ -44,7 +52,7 @@ class Plan:
         """Return the rounding error of a difference relative to the risk."""
         if depth == math.inf:
             return ROUNDING
-        return ROUNDING * min(depth, LADDER[-1] if self.large else depth)
+        return ROUNDING * min(depth, EXPANSION_DEPTHS[-1] if self.large else depth)
 
 
 def extrapolate(nodes: Array, known: Array, depths: Sequence[int]) -> tuple[Array, Array]:

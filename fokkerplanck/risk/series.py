@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk.codegen.library import kernel
-from fokkerplanck.risk.expansion import LADDER, Plan, extrapolate
+from fokkerplanck.risk.expansion import EXPANSION_DEPTHS, Plan, extrapolate
 from fokkerplanck.risk.sample_blocks import Samples, blocked
 from fokkerplanck.risk.sweep import (
     as_points,
@@ -24,7 +24,7 @@ from fokkerplanck.risk.sweep import (
 from fokkerplanck.risk.terms import check_tolerance
 from fokkerplanck.runtime.arrays import Array
 
-NUM_LADDERS: Final = 4  #: each further ladder doubles all depths
+MAX_DOUBLINGS: Final = 3  #: of the depths of an expansion
 CHUNK: Final = 2_048  #: points whose final states are kept at a time
 FINEST: Final = 1e-14  #: tolerance below which the integrator only rounds
 
@@ -49,7 +49,7 @@ class RiskSeries:
 
     Networks with up to 64 layers are run beside the Neural ODE. For more layers the expansion
     ``N (L - L_N) = ℓ + v_2 h + v_3 h² + ...`` in ``h = 1/N`` is interpolated from ℓ at ``h = 0``
-    and a ladder of moderate depths, which is doubled where the result has not settled. Networks
+    and at moderate depths, which are doubled where the result has not settled. Networks
     with kinks have no such expansion and are always run.
     """
 
@@ -116,10 +116,10 @@ class RiskSeries:
             if n in nodes:
                 scaled[:, k] = known[:, nodes.index(n)]
         if plan.large:
-            rungs = [nodes.index(n) for n in (math.inf, *LADDER)]
+            first = [nodes.index(n) for n in (math.inf, *EXPANSION_DEPTHS)]
             scale = np.abs(value) + np.abs(limit).max(axis=1)
             large = [plan.asked.index(n) for n in plan.large]
-            expanded = self._expand(theta, end, known[:, rungs], scale, plan.large)
+            expanded = self._expand(theta, end, known[:, first], scale, plan.large)
             scaled[:, large], spread[:, large] = expanded
         return value, gradient, scaled, spread
 
@@ -129,7 +129,7 @@ class RiskSeries:
         inner = self._samples.inputs.shape[1]
         rows = 2 * self.network.dimension * (1 + m)
         # differences multiply the integrator's error by the depth
-        tolerance = max(self.tolerance / LADDER[-1], FINEST)
+        tolerance = max(self.tolerance / EXPANSION_DEPTHS[-1], FINEST)
         run = kernel(self.network, "series_flow", self._samples.block)
         given = rows, theta, self._samples, tolerance
         value, gradient, end = run_shared(run, *given, (2, m, inner * (1 + m)), self.threads)
@@ -153,28 +153,28 @@ class RiskSeries:
     def _expand(
         self, theta: Array, end: Array, known: Array, scale: Array, depths: Sequence[int]
     ) -> tuple[Array, Array]:
-        """Interpolate at large depths, with longer ladders for the points that need them.
+        """Interpolate at large depths, from larger ones for the points that need them.
 
         Args:
             theta: Parameters, shape ``(P, m)``.
             end: Final states of the Neural ODE.
-            known: The limit and the differences on the first ladder, shape ``(P, K, 1 + m)``.
+            known: The limit and the differences at the first depths, shape ``(P, K, 1 + m)``.
             scale: Size of the quantities whose relative error counts, shape ``(P,)``.
             depths: Depths where the differences are wanted.
 
         Returns:
             Differences and their changes in the last refinement, shape ``(P, D, 1 + m)``.
         """
-        result, spread = extrapolate(np.array([math.inf, *LADDER]), known, depths)
-        for level in range(1, NUM_LADDERS):
+        result, spread = extrapolate(np.array([math.inf, *EXPANSION_DEPTHS]), known, depths)
+        for doublings in range(1, MAX_DOUBLINGS + 1):
             rough = np.flatnonzero(spread.max(axis=(1, 2)) > 10 * self.tolerance * scale)
             if not rough.size:
                 break
-            ladder = [2**level * n for n in LADDER]
-            longer = self._layers(theta[rough], end[rough], ladder)
-            longer = np.concatenate([known[rough, :1], longer], axis=1)
-            nodes = np.array([math.inf, *ladder])
-            result[rough], spread[rough] = extrapolate(nodes, longer, depths)
+            larger = [2**doublings * n for n in EXPANSION_DEPTHS]
+            values = self._layers(theta[rough], end[rough], larger)
+            values = np.concatenate([known[rough, :1], values], axis=1)
+            nodes = np.array([math.inf, *larger])
+            result[rough], spread[rough] = extrapolate(nodes, values, depths)
         return result, spread
 
 

@@ -76,7 +76,7 @@ class Exchange:
 
     @classmethod
     def round_robin(cls, count: int, comm: MPI.Comm) -> "Exchange":
-        """The exchange that deals this many rows to the ranks in turn. Collective.
+        """The exchange that sends so many rows to the ranks in turn. Collective.
 
         Ranks begin where the one before has ended, so that all get as many, up to one.
         """

@@ -8,7 +8,7 @@ import pytest
 
 from fokkerplanck.model import DataMeasure, Network
 from fokkerplanck.risk import DepthLimit, NeuralODERisk, ResNetRisk, RiskSeries
-from fokkerplanck.risk.expansion import LADDER, extrapolate
+from fokkerplanck.risk.expansion import EXPANSION_DEPTHS, extrapolate
 
 LINEAR = Network(("theta[0]*x[0]",))
 TANH = Network(("theta[0]*tanh(theta[1]*x[0])",))
@@ -123,7 +123,7 @@ def test_refuses_depths(depth: float) -> None:
 
 
 def test_extrapolation_is_exact_for_polynomials() -> None:
-    nodes = np.array([math.inf, *LADDER])
+    nodes = np.array([math.inf, *EXPANSION_DEPTHS])
     values = ((3 - 2 / nodes) ** 5)[None, :, None]
     result, spread = extrapolate(nodes, values, [100, 1000, 10**6])
     exact = (3 - 2 / np.array([100, 1000, 10**6])) ** 5

@@ -9,7 +9,7 @@ References:
     [Say15] builds such rules by the same reduction to fewer dimensions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -90,6 +90,14 @@ class Boxes:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """How a rule lies in boxes: what its outer, base and line axis are."""
+
+    axes: tuple[int, ...]  #: of the cell, in this order; g is monotone on the last one, the line
+    is_cut: bool  #: whether the sphere may end lines
+
+
+@dataclass(frozen=True)
 class Classification:
     """Where boxes lie with respect to a ball."""
 
@@ -98,6 +106,14 @@ class Classification:
     #: Axes by how clearly g is monotone on them, the most clearly last, shape (B, m).
     order: Indices
     graph: Mask  #: whether it is monotone on that axis, shape (B,)
+
+    def orientations(self, ready: Mask) -> Iterator[tuple[Orientation, Indices]]:
+        """The orientations that occur among some boxes, each with the boxes that have it."""
+        kinds = np.column_stack([self.cut, self.order])
+        for kind in np.unique(kinds[ready], axis=0):
+            is_cut, *axes = kind.tolist()
+            part = np.flatnonzero(ready & np.all(kinds == kind, axis=1))
+            yield Orientation(tuple(axes), bool(is_cut)), part
 
 
 @dataclass(frozen=True)
@@ -202,7 +218,7 @@ class _Ranges:
 def box_moments(
     sphere: Sphere,
     boxes: Boxes,
-    axes: tuple[tuple[int, ...], bool],
+    orientation: Orientation,
     rules: Sequence[Rule],
     density: Callable[[Array], Array],
     size: int,
@@ -212,7 +228,7 @@ def box_moments(
     Args:
         sphere: that bounds the ball.
         boxes: the boxes.
-        axes: their order, g being monotone on the last one; and whether the sphere may cut them.
+        orientation: of the rule in all of them.
         rules: points on (0, 1) and weights on each axis of the cell.
         density: f as a function of the distance from the centre.
         size: number n of polynomials per axis.
@@ -220,12 +236,12 @@ def box_moments(
     Returns:
         Moments of shape (B, n, ..., n), and the largest f times volume per box, (B,).
     """
-    order, is_cut = axes
+    order = orientation.axes
     m, count = len(order), len(boxes)
     turned_rules = (*[line_rule(1)] * (3 - m), *(rules[axis] for axis in order))
     turned = boxes.turned(order)
     lines, distances, volumes = place_points(
-        sphere.maps(boxes, order), *turned, is_cut, sphere.numbers, turned_rules
+        sphere.maps(boxes, order), *turned, orientation.is_cut, sphere.numbers, turned_rules
     )
     nodes, weights = turned_rules[2]
     values = density(np.sqrt(distances)) * volumes

@@ -31,24 +31,24 @@ def _tabulate(start, length, nodes, values, slopes):
 
 
 @njit(**SUMMED)
-def _measure(lines, values, slopes, sphere, distances, volumes):
+def _measure(line, values, slopes, sphere, distances, volumes):
     """Write squared distances from the centre and Jacobian determinants at the points of a line.
 
     Args:
-        lines: Legendre coefficients of the map, its base and its outer derivative, (3, m, n).
+        line: Legendre coefficients of the map, its base and its outer derivative, (3, m, n).
         values: Legendre polynomials at the points, shape (n, q).
         slopes: their derivatives.
         sphere: ``(c, R²)``.
         distances: shape (q,).
         volumes: shape (q,).
     """
-    _, m, n = lines.shape
+    _, m, n = line.shape
     count = distances.size
     J = np.zeros((4, 3, count))
     distances[:] = 0.0
     for r in range(m):
         for k in range(n):
-            x, base, outer = lines[0, r, k], lines[1, r, k], lines[2, r, k]
+            x, base, outer = line[0, r, k], line[1, r, k], line[2, r, k]
             for q in range(count):
                 J[0, r, q] += x * values[k, q]
                 J[1, r, q] += x * slopes[k, q]
@@ -70,16 +70,53 @@ def _measure(lines, values, slopes, sphere, distances, volumes):
 
 
 @njit(**SUMMED)
-def _grown(array):
-    """The array with room for twice as many rows."""
-    larger = np.empty((2 * len(array), array.shape[1]))
-    larger[: len(array)] = array
+def _grown(rows):
+    """The rows, with room for as many again."""
+    larger = np.empty((2 * len(rows), rows.shape[1]))
+    larger[: len(rows)] = rows
     return larger
 
 
 @njit(**SUMMED)
+def _composite(ends, rule, factor):
+    """Points of a rule on all intervals between ends, and weights times a factor, shape (n, 2)."""
+    nodes, weights = rule
+    points = np.empty(((ends.size - 1) * nodes.size, 2))
+    for i in range(len(points)):
+        piece, node = divmod(i, nodes.size)
+        width = ends[piece + 1] - ends[piece]
+        points[i, 0] = ends[piece] + width * nodes[node]
+        points[i, 1] = factor * width * weights[node]
+    return points
+
+
+@njit(**SUMMED)
+def _cut_at(tensor, x, outer, plane):
+    """Write the plane of a map at an outer place, and the outer derivative there."""
+    legendre(x, outer[0], outer[1])
+    to_plane(tensor, outer[0], plane[0])
+    to_plane(tensor, outer[1], plane[1])
+
+
+@njit(**SUMMED)
 def place_points(maps, low, high, is_cut, sphere, rules):
-    """Lay Gauss points on the lines of boxes.
+    """Place Gauss points in boxes: on the outer axis, on the base axes of planes, and on lines.
+
+    A plane of a box, whose lower right corner lies inside the sphere, with two base places in each
+    piece of its base axis::
+
+              line
+        high ┌─────────┬─────────┐
+             │         │╲        │      the sphere ends lines
+             │  ·   ·  │  ·╲     │
+             │  ·   ·  │  · ·╲   │
+             │  ·   ·  │  · · ·╲ │
+        low  └─────────┴─────────┘ base
+                      cut: here the sphere leaves through a side
+
+    Left of the cut lines are whole; right of it they are shorter and shorter, and so smooth a
+    function of the base place that Gauss' rule sees no edge. The outer axis is cut alike, where the
+    sphere crosses an edge of the box.
 
     Args:
         maps: Legendre coefficients of the map of each box's cell, shape (B, m, a, b, c).
@@ -94,57 +131,47 @@ def place_points(maps, low, high, is_cut, sphere, rules):
         distances from the centre and Jacobian determinants at their points, shape (L, q).
     """
     _, m, a, b, c = maps.shape
-    (outer_nodes, outer_weights), (base_nodes, base_weights), (nodes, _) = rules
-    room = len(maps) * outer_nodes.size * base_nodes.size + 1
-    table, distances, volumes = (
-        np.empty((room, 6)), np.empty((room, nodes.size)), np.empty((room, nodes.size)),
-    )  # fmt: skip
-    outer, outer_slope, base, base_slope = np.empty(a), np.empty(a), np.empty(b), np.empty(b)
-    sides, spare = np.empty((2, c)), np.empty(c)
-    plane, lines = np.empty((2, m, b, c)), np.empty((3, m, c))
+    outer_rule, base_rule, (nodes, _) = rules
+    outer, base, sides, spare = np.empty((2, a)), np.empty((2, b)), np.empty((2, c)), np.empty(c)
+    plane, curve = np.empty((2, m, b, c)), np.empty((3, m, c))
     values, slopes = np.empty((c, nodes.size)), np.empty((c, nodes.size))
-    count = 0
+    room = len(maps) * outer_rule[0].size * base_rule[0].size + 1
+    lines = np.empty((room, 6))
+    distances, volumes = np.empty((room, nodes.size)), np.empty((room, nodes.size))
+    count, tabulated = 0, (np.nan, np.nan)
     for box in range(len(maps)):
-        tensor = maps[box]
         begin, end = low[box], high[box]
-        tabulated = (np.nan, np.nan)
         legendre(begin[2], sides[0], spare)
         legendre(end[2], sides[1], spare)
         whole = np.array([begin[0], end[0]])
-        ends = outer_ends(tensor, begin, end, sphere) if is_cut else whole
-        for i in range((ends.size - 1) * outer_nodes.size):
-            piece, node = divmod(i, outer_nodes.size)
-            width = ends[piece + 1] - ends[piece]
-            x = ends[piece] + width * outer_nodes[node]
-            outer_weight = width * outer_weights[node]
-            legendre(x, outer, outer_slope)
-            to_plane(tensor, outer, plane[0])
-            to_plane(tensor, outer_slope, plane[1])
+        ends = outer_ends(maps[box], begin, end, sphere) if is_cut else whole
+        planes = _composite(ends, outer_rule, 1.0)
+        for i in range(len(planes)):
+            x, outer_weight = planes[i]
+            _cut_at(maps[box], x, outer, plane)
             whole = np.array([begin[1], end[1]])
-            cuts = base_ends(plane[0], begin, end, sides, sphere) if is_cut else whole
-            for j in range((cuts.size - 1) * base_nodes.size):
-                piece, node = divmod(j, base_nodes.size)
-                width = cuts[piece + 1] - cuts[piece]
-                y = cuts[piece] + width * base_nodes[node]
-                legendre(y, base, base_slope)
-                to_line(plane[0], base, lines[0])
+            ends_of_plane = base_ends(plane[0], begin, end, sides, sphere) if is_cut else whole
+            bases = _composite(ends_of_plane, base_rule, outer_weight)
+            for j in range(len(bases)):
+                y, weight = bases[j]
+                legendre(y, base[0], base[1])
+                to_line(plane[0], base[0], curve[0])
                 start, length = begin[2], end[2] - begin[2]
                 if is_cut:
-                    start, length = inner_part(lines[0], begin[2], end[2], sphere)
-                if length * width <= 0.0:
+                    start, length = inner_part(curve[0], begin[2], end[2], sphere)
+                if length * weight <= 0.0:
                     continue
-                to_line(plane[0], base_slope, lines[1])
-                to_line(plane[1], base, lines[2])
+                to_line(plane[0], base[1], curve[1])
+                to_line(plane[1], base[0], curve[2])
                 if (start, length) != tabulated:
                     _tabulate(start, length, nodes, values, slopes)
                     tabulated = (start, length)
-                if count == len(table):
-                    table, distances, volumes = _grown(table), _grown(distances), _grown(volumes)
-                weight = outer_weight * width * base_weights[node] * length
-                table[count] = np.array([box, x, y, start, length, weight])
-                _measure(lines, values, slopes, sphere, distances[count], volumes[count])
+                if count == len(lines):
+                    lines, distances, volumes = _grown(lines), _grown(distances), _grown(volumes)
+                lines[count] = np.array([box, x, y, start, length, weight * length])
+                _measure(curve, values, slopes, sphere, distances[count], volumes[count])
                 count += 1
-    return table[:count], distances[:count], volumes[:count]
+    return lines[:count], distances[:count], volumes[:count]
 
 
 @njit(**SUMMED)
@@ -160,8 +187,7 @@ def add_moments(lines, values, nodes, moments):
     _, a, b, c = moments.shape
     outer, base, spare = np.empty(a), np.empty(b), np.empty(max(a, b))
     table, slopes = np.empty((c, nodes.size)), np.empty((c, nodes.size))
-    sheet = np.zeros((b, c))
-    tabulated = (np.nan, np.nan)
+    sheet, tabulated = np.zeros((b, c)), (np.nan, np.nan)
     for line in range(len(lines)):
         box, x, y, start, length, weight = lines[line]
         if (start, length) != tabulated:
@@ -208,9 +234,7 @@ def sample_ranges(maps, low, high, samples, sphere):
     for box in range(len(maps)):
         extent = high[box] - low[box]
         for x in samples[: samples.size if a > 1 else 1]:
-            legendre(low[box, 0] + extent[0] * x, outer[0], outer[1])
-            for derivative in range(2):
-                to_plane(maps[box], outer[derivative], plane[derivative])
+            _cut_at(maps[box], low[box, 0] + extent[0] * x, outer, plane)
             for y in samples[: samples.size if b > 1 else 1]:
                 legendre(low[box, 1] + extent[1] * y, base[0], base[1])
                 to_line(plane[0], base[0], lines[0])

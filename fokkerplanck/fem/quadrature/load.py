@@ -8,15 +8,16 @@ Gauss rules with more and with fewer points agree; where the edge cuts a box, th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fokkerplanck.fem.cells import CellMap
 from fokkerplanck.fem.element import along_axes
 from fokkerplanck.fem.quadrature.cut_cells import (
     Boxes,
     Classification,
+    Orientation,
     Rule,
     Sphere,
     box_moments,
@@ -24,7 +25,7 @@ from fokkerplanck.fem.quadrature.cut_cells import (
 )
 from fokkerplanck.fem.space import Space
 from fokkerplanck.problem.initial import InitialDensity
-from fokkerplanck.runtime.arrays import Array, Indices
+from fokkerplanck.runtime.arrays import Array, Indices, Mask
 from fokkerplanck.runtime.ranks import Exchange, total
 
 #: A box is accepted when fewer points change its integrals by less than this part, by dimension, of
@@ -42,9 +43,6 @@ _SURPLUS = 4
 
 #: Factor by which points are more where the rule is to be flat at the ends of lines.
 _FLAT_FACTOR = 2
-
-#: Axis of boxes that need not be split.
-_DONE = -1
 
 #: A cell is bisected at most this often, by dimension.
 _MAX_LEVEL = {1: 24, 2: 32, 3: 48}
@@ -75,7 +73,7 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
             f"initial center must have {domain.dimension} coordinates, as the mesh has, "
             f"got {initial.dimension}"
         )
-    local = _dealt_integrals(space, initial)
+    local = _shared_integrals(space, initial)
     mass = total(domain.comm, local)
     if not abs(mass - 1.0) < _LARGEST_LOSS:
         raise ValueError(
@@ -86,18 +84,18 @@ def initial_load(space: Space, initial: InitialDensity) -> Array:
     return space.assemble(local / mass)
 
 
-def _dealt_integrals(space: Space, initial: InitialDensity) -> Array:
+def _shared_integrals(space: Space, initial: InitialDensity) -> Array:
     """``∫ p_0 φ_i`` over each owned cell, shape (C, num_basis). Collective.
 
-    The cells that the support meets are dealt to all ranks: often few ranks own them.
+    The cells that the support meets go round robin to all ranks: often few ranks own them.
     """
     own = CellMap.of(space.domain)
     met = _CellIntegrals(space, initial, own).meets_support
     exchange = Exchange.round_robin(len(met), space.domain.comm)
     nodes = exchange.send(own.nodes[met].reshape(len(met), own.nodes.shape[1] * own.nodes.shape[2]))
-    dealt = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
+    received = CellMap(own.element, nodes.reshape(-1, *own.nodes.shape[1:]))
     integrals = np.zeros((len(own.nodes), space.basis.shape[1]))
-    integrals[met] = exchange.send_back(_CellIntegrals(space, initial, dealt).compute())
+    integrals[met] = exchange.send_back(_CellIntegrals(space, initial, received).compute())
     return integrals
 
 
@@ -154,23 +152,18 @@ class _CellIntegrals:
     def _add(self, boxes: Boxes, level: int, moments: Array) -> Boxes:
         """Add moments of boxes to those of their cells; return halves of those left out."""
         place = self._place(boxes)
-        # Where the sphere is no graph over an axis, the box must be split.
-        axes = np.where(place.cut & ~place.graph, level % self._dimension, _DONE)
-        ready = ~place.outside & (axes == _DONE)
-        kinds = np.column_stack([place.cut, place.order])
-        for kind in np.unique(kinds[ready], axis=0):
-            is_cut, *order = kind.tolist()
-            part = np.flatnonzero(ready & np.all(kinds == kind, axis=1))
-            values, axes[part] = self._integrate(boxes[part], (tuple(order), bool(is_cut)))
-            if level == _MAX_LEVEL[self._dimension]:
-                axes[part] = _DONE
-            done = axes[part] == _DONE
-            np.add.at(moments, boxes.cells[part[done]], values[done])
-        split = axes != _DONE
-        return boxes[split].halves(axes[split])
+        # Where the sphere is no graph over an axis there is no rule yet; all axes have their turn.
+        split = _Split.where(place.cut & ~place.graph, level % self._dimension)
+        for orientation, part in place.orientations(~place.outside & split.is_whole):
+            values, needed = self._integrate(boxes[part], orientation)
+            if level < _MAX_LEVEL[self._dimension]:
+                split.axes[part] = needed.axes
+            done = part[split.is_whole[part]]
+            np.add.at(moments, boxes.cells[done], values[split.is_whole[part]])
+        return split.halves(boxes)
 
-    def _integrate(self, boxes: Boxes, axes: tuple[tuple[int, ...], bool]) -> tuple[Array, Indices]:
-        """Moments over boxes, and the axis on which each is to be split, or `_DONE`, (B,).
+    def _integrate(self, boxes: Boxes, orientation: Orientation) -> tuple[Array, "_Split"]:
+        """Moments over boxes, and the axes on which they must be split for the accuracy.
 
         Fewer Gauss points on all axes tell whether a box must be split, fewer on one of them along
         which axis.
@@ -179,7 +172,8 @@ class _CellIntegrals:
         low, high = self._rules
 
         def moments(part: Boxes, rules: Sequence[Rule]) -> tuple[Array, Array]:
-            return box_moments(self._edge, part, axes, rules, self.initial.at_distance, size)
+            density = self.initial.at_distance
+            return box_moments(self._edge, part, orientation, rules, density, size)
 
         values, largest = moments(boxes, [high] * m)
         tolerance = (_RELATIVE[m] + self._rounding) * largest + _ABSOLUTE[m]
@@ -188,11 +182,11 @@ class _CellIntegrals:
             other, _ = moments(boxes[part], rules)
             return np.abs(values[part] - other).reshape(len(part), -1).sum(axis=1)
 
-        split = np.full(len(boxes), _DONE)
-        bad = np.flatnonzero(gaps(np.arange(len(boxes)), [low] * m) > tolerance)
+        split = _Split.where(gaps(np.arange(len(boxes)), [low] * m) > tolerance, 0)
+        bad = np.flatnonzero(~split.is_whole)
         if len(bad):
             fewer = [[low if k == axis else high for k in range(m)] for axis in range(m)]
-            split[bad] = np.argmax([gaps(bad, rules) for rules in fewer], axis=0)
+            split.axes[bad] = np.argmax([gaps(bad, rules) for rules in fewer], axis=0)
         return values, split
 
     def _place(self, boxes: Boxes) -> Classification:
@@ -214,7 +208,29 @@ class _CellIntegrals:
         return self.initial.is_centered and on_sphere and self._dimension > 1
 
 
-def _uncut(outside: npt.NDArray[np.bool_], dimension: int) -> Classification:
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """Along which axis each of some boxes is halved, if it is."""
+
+    axes: Indices  #: shape (B,), -1 for a box that stays whole
+
+    @classmethod
+    def where(cls, halved: Mask, axis: int) -> Self:
+        """Some boxes are halved, all along one axis."""
+        return cls(np.where(halved, axis, -1))
+
+    @property
+    def is_whole(self) -> Mask:
+        """Boxes that are not halved, shape (B,)."""
+        return self.axes < 0
+
+    def halves(self, boxes: Boxes) -> Boxes:
+        """The halves of those that are."""
+        halved = ~self.is_whole
+        return boxes[halved].halves(self.axes[halved])
+
+
+def _uncut(outside: Mask, dimension: int) -> Classification:
     """Where boxes lie that are not cut."""
     order = np.broadcast_to(np.arange(dimension), (len(outside), dimension))
     return Classification(outside, np.zeros_like(outside), order, np.ones_like(outside))

@@ -1,4 +1,4 @@
-"""Weighted L¹ norms per region, with the kinks of the absolute value resolved."""
+"""Weighted L¹ norms per region, with the sign changes of the function resolved."""
 
 from dataclasses import dataclass
 
@@ -46,8 +46,9 @@ def weighted_l1(
         relative * cell_sums(space, cells)[regions] / cell_sums(space, 1.0 + errors)[regions]
     )
     phi = log_weight + np.log(space.geometry.determinants)
-    kinks = np.flatnonzero(sign_changes(space, coefficients, z))
-    cells[kinks], errors[kinks] = _resolved(space, z[kinks], phi[kinks], tolerance[kinks])
+    changing = np.flatnonzero(sign_changes(space, coefficients, z))
+    resolved = _resolved(space, z[changing], phi[changing], tolerance[changing])
+    cells[changing], errors[changing] = resolved
     return RegionalNorm(cell_sums(space, cells), cell_sums(space, errors))
 
 
@@ -69,9 +70,9 @@ def sign_changes(space: Space, coefficients: Array, at_gauss: Array) -> npt.NDAr
 
 
 def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Array, Array]:
-    """Integrals over cells with the kinks resolved, and their errors, (C,) each. Collective.
+    """Integrals over cells with sign changes resolved, and their errors, (C,) each. Collective.
 
-    The cells are dealt to all ranks, as a sign changes in one part of the domain more than in
+    The cells go round robin to all ranks, as a sign changes in one part of the domain more than in
     another, and one such cell costs more than all others together.
 
     Args:
@@ -89,7 +90,7 @@ def _resolved(space: Space, z: Array, phi: Array, tolerance: Array) -> tuple[Arr
 
 
 def _resolve(space: Space, z: Array, phi: Array, tolerance: float) -> tuple[float, float]:
-    """Integral over one cell with the kinks resolved, and its error estimate."""
+    """Integral over one cell with sign changes resolved, and its error estimate."""
     order, line = space.rule.order, space.rule.line
     if space.domain.dimension == 1:
         return line_integral(0.0, 1.0, z[order], phi[order], *line), 0.0

@@ -1,6 +1,5 @@
 """How each kernel is made of a network: its sweep and the leaves that it takes."""
 
-import inspect
 from collections.abc import Callable
 from typing import Final
 
@@ -9,7 +8,7 @@ from fokkerplanck.risk import kernels
 from fokkerplanck.risk.codegen.module import Leaf, print_module
 from fokkerplanck.risk.codegen.systems import first_order, flow
 
-RECIPES: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
+CATALOGUE: Final[dict[str, tuple[str, Callable[[Network], tuple[Leaf, ...]]]]] = {
     "resnet_value": ("resnet_forward", lambda f: (Leaf("layer", flow(f)),)),
     "resnet_forward": ("resnet_forward", lambda f: (Leaf("layer", flow(f).with_sensitivities()),)),
     "resnet_reverse": (
@@ -47,12 +46,9 @@ def print_kernel(network: Network, name: str, block: int) -> str:
 
     Args:
         network: The network.
-        name: A key of :data:`RECIPES`.
+        name: A key of :data:`CATALOGUE`.
         block: Samples per block.
     """
-    driver, derive = RECIPES[name]
-    leaves = derive(network)
-    run = getattr(kernels, driver)(*leaves)  # compiled lazily, so never with these placeholders
-    arguments = list(inspect.signature(getattr(run, "py_func", run)).parameters)
-    signature = kernels.DIFFERENCES if driver == "series_layers" else kernels.SWEEP
-    return print_module(driver, arguments, signature, leaves, block)
+    driver, derive = CATALOGUE[name]
+    arguments = kernels.DIFFERENCES if driver == "series_layers" else kernels.SWEEP
+    return print_module(driver, arguments, derive(network), block)

@@ -42,7 +42,7 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
 
     Args:
         network: The network.
-        name: A key of :data:`fokkerplanck.risk.codegen.catalogue.RECIPES`.
+        name: A key of :data:`fokkerplanck.risk.codegen.catalogue.CATALOGUE`.
         block: Samples per block.
     """
     module = f"{name}_{_key(network, name, block)}"

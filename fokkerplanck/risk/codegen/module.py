@@ -1,7 +1,7 @@
 """Printing of a system as a Python module of vectorisable leaf functions."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -28,20 +28,19 @@ from fokkerplanck.runtime.compiled import COMPILED, ENTRY, OPTIONS, REASSOCIATED
 
 
 def print_module(
-    driver: str, arguments: Sequence[str], signature: str, leaves: Sequence["Leaf"], block: int
+    driver: str, arguments: Mapping[str, str], leaves: Sequence["Leaf"], block: int
 ) -> str:
     """Return the source of a module whose ``run`` is a driver with the leaves of a network.
 
     Args:
         driver: Name of a factory of :mod:`fokkerplanck.risk.kernels`.
-        arguments: Names of the arguments of the kernel.
-        signature: Their types, as Numba writes them.
+        arguments: Of the kernel: their names, and their types as Numba writes them.
         leaves: The leaves that the factory takes.
         block: Samples per block, the trip count of the vectorised loops.
     """
     names = [f"{leaf.kind}_{k}" for k, leaf in enumerate(leaves)]
     sources = [leaf.print(name, block) for name, leaf in zip(names, leaves, strict=True)]
-    given = ", ".join(arguments)
+    given, signature = ", ".join(arguments), f"void({', '.join(arguments.values())})"
     entry = (
         f"_run = kernels.{driver}({', '.join(names)})\n\n\n"
         f"@njit({signature!r}, **ENTRY)\ndef run({given}):\n    _run({given})\n"

@@ -30,14 +30,31 @@ from fokkerplanck.risk.kernels.flow import (
 )
 from fokkerplanck.risk.kernels.resnet import resnet_forward, resnet_reverse
 
-SWEEP: Final = (
-    "void(int64, float64[:,::1], float64[:,::1], float64[:,::1], float64[:,::1], float64, "
-    "float64[:,::1], float64[:,:,::1], float64[:,:,::1], float64[::1])"
-)
-DIFFERENCES: Final = (
-    "void(float64[:,::1], float64[:,::1], float64[:,::1], float64[:,::1], float64[:,:,::1], "
-    "int64[::1], float64[:,::1], float64[:,:,::1])"
-)
+#: Arguments of a sweep and their types, as Numba writes them.
+SWEEP: Final = {
+    "rows": "int64",
+    "theta": "float64[:,::1]",
+    "inputs": "float64[:,::1]",
+    "targets": "float64[:,::1]",
+    "weights": "float64[:,::1]",
+    "control": "float64",
+    "value": "float64[:,::1]",
+    "gradient": "float64[:,:,::1]",
+    "end": "float64[:,:,::1]",
+    "reached": "float64[::1]",
+}
+
+#: The same of the kernel of differences.
+DIFFERENCES: Final = {
+    "theta": "float64[:,::1]",
+    "inputs": "float64[:,::1]",
+    "targets": "float64[:,::1]",
+    "weights": "float64[:,::1]",
+    "end": "float64[:,:,::1]",
+    "depths": "int64[::1]",
+    "value": "float64[:,::1]",
+    "gradient": "float64[:,:,::1]",
+}
 
 __all__ = [
     "DIFFERENCES",

@@ -1,4 +1,4 @@
-"""Weighted L¹ norms against closed forms: the kinks of the absolute value cost no digits."""
+"""Weighted L¹ norms against closed forms: sign changes cost no digits."""
 
 import math
 from itertools import pairwise
