@@ -6,11 +6,12 @@ what a kink does between a cell end and the first Gauss point is seen by nobody.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
 from fokkerplanck.risk.kink_tracks import NetworkTracks, PenaltyTracks, Tracks
@@ -18,6 +19,8 @@ from fokkerplanck.risk.sign_changes import Intervals, Zeros, starts_of_places, z
 from fokkerplanck.risk.tangencies import tangencies
 from fokkerplanck.risk.trajectories import Trajectories
 from fokkerplanck.runtime.arrays import Array
+
+Mask = npt.NDArray[np.bool_]
 
 #: Depths with more arguments times samples times layers are not searched.
 MOST_TRACKS: Final = 20_000
@@ -44,6 +47,8 @@ class Kinks:
     #: breaks of the cap
     strengths: Array
     orders: Array  #: first derivative that jumps, or power that is singular, shape (K,)
+    #: whether cells must shrink towards the place, as for |θ|^1.5, shape (K,)
+    is_fractional: Mask
     unsearched: tuple[float, ...] = ()  #: depths with too many kinks to look for
     unresolved: int = 0  #: intervals in which it stayed unclear whether there is a kink
     omitted: float = 0.0  #: sum of the strengths of kinks that were left out
@@ -58,9 +63,14 @@ class Kinks:
         if len(self.points) <= most:
             return self
         kept = np.sort(np.argsort(-self.strengths, kind="stable")[:most])
-        omitted = self.omitted + float(np.delete(self.strengths, kept).sum())
-        parts = self.points[kept], self.strengths[kept], self.orders[kept]
-        return Kinks(*parts, self.unsearched, self.unresolved, omitted)
+        return replace(
+            self,
+            points=self.points[kept],
+            strengths=self.strengths[kept],
+            orders=self.orders[kept],
+            is_fractional=self.is_fractional[kept],
+            omitted=self.omitted + float(np.delete(self.strengths, kept).sum()),
+        )
 
     def __or__(self, other: "Kinks") -> "Kinks":
         """Both together; places that agree to rounding become one."""
@@ -68,22 +78,30 @@ class Kinks:
         order = np.argsort(places, kind="stable")
         strengths = np.concatenate([self.strengths, other.strengths])[order]
         orders = np.concatenate([self.orders, other.orders])[order]
+        fractional = np.concatenate([self.is_fractional, other.is_fractional])[order]
         places = places[order]
         starts = np.flatnonzero(starts_of_places(places))
         if starts.size:
             strengths = np.add.reduceat(strengths, starts)
             orders = np.minimum.reduceat(orders, starts)
+            fractional = np.logical_or.reduceat(fractional, starts)
         return Kinks(
             places[starts],
             strengths,
             orders,
+            fractional,
             (*self.unsearched, *other.unsearched),
             self.unresolved + other.unresolved,
             self.omitted + other.omitted,
         )
 
 
-NONE: Final = Kinks(np.zeros(0), np.zeros(0), np.zeros(0))
+def _nowhere(unsearched: tuple[float, ...] = ()) -> Kinks:
+    none = np.zeros(0)
+    return Kinks(none, none, none, none.astype(bool), unsearched)
+
+
+NONE: Final = _nowhere()
 
 
 def kinks_on_line(
@@ -120,7 +138,9 @@ def _cap_kinks(cap: Cap, radius: float) -> Kinks:
     """The breaks of the cap."""
     breaks = np.array([sign * b for b in cap.breaks for sign in (-1.0, 1.0) if b < radius])
     order = _CAP_ORDERS.get(cap.kind, math.inf)
-    return Kinks(np.sort(breaks), np.full(len(breaks), np.inf), np.full(len(breaks), order))
+    count = len(breaks)
+    orders = np.full(count, order)
+    return Kinks(np.sort(breaks), np.full(count, np.inf), orders, np.zeros(count, dtype=bool))
 
 
 def _penalty_kinks(penalty: Penalty, radius: float) -> Kinks:
@@ -140,7 +160,7 @@ def _network_kinks(tracks: NetworkTracks, radius: float, factor: float) -> Kinks
     if not tracks.arguments:
         return NONE
     if tracks.count > MOST_TRACKS:
-        return Kinks(NONE.points, NONE.strengths, NONE.orders, (tracks.trajectories.depth,))
+        return _nowhere((tracks.trajectories.depth,))
     found = _zeros(tracks, _grids(tracks.cap, radius))
     found = _of_samples(found, tracks)
     around = _around(found.place, radius)
@@ -148,7 +168,9 @@ def _network_kinks(tracks: NetworkTracks, radius: float, factor: float) -> Kinks
     kinks = _assembled(found, tracks, jumps)
     if math.isinf(tracks.trajectories.depth):
         touching = tangencies(tracks, radius)
-        kinks |= Kinks(touching, np.zeros(len(touching)), np.full(len(touching), 1.5))
+        count = len(touching)
+        orders, all_of_them = np.full(count, 1.5), np.ones(count, dtype=bool)
+        kinks |= Kinks(touching, np.zeros(count), orders, all_of_them)
     return kinks
 
 
@@ -188,7 +210,10 @@ def _jumps(values: Array, radius: float) -> Array:
 def _assembled(found: Zeros, tracks: Tracks, jumps: Array) -> Kinks:
     """Zeros of arguments as kinks, those at one place together."""
     argument_orders = np.array([argument.order for argument in tracks.arguments])
-    orders = argument_orders[tracks.argument_of(found.track)]
+    which = tracks.argument_of(found.track)
+    orders = argument_orders[which]
     orders = np.where(found.is_double, 2.0 * orders, orders)
-    one = Kinks(found.place, jumps, orders, unresolved=found.unresolved)
-    return NONE | one
+    known = np.array([argument.is_fractional for argument in tracks.arguments])[which]
+    # A double zero of u^q behaves like |u|^2q, an odd whole power of |u| for half a q.
+    fractional = np.where(found.is_double & (orders > 0), orders % 1.0 != 0, known)
+    return NONE | Kinks(found.place, jumps, orders, fractional, unresolved=found.unresolved)

@@ -21,6 +21,9 @@ class SingularArgument:
 
     expression: sympy.Expr  #: g
     order: float
+    #: whether there is no expansion in whole powers on either side, so that cells must shrink
+    #: towards the zero
+    is_fractional: bool
     #: whether a double zero is singular too, as that of u² in √(u²) but not in relu(u²)
     touching: bool
 
@@ -28,27 +31,46 @@ class SingularArgument:
 def singular_arguments(expressions: Sequence[sympy.Expr]) -> tuple[SingularArgument, ...]:
     """Return all arguments at whose zeros an expression is not analytic, each once."""
     found: dict[sympy.Expr, SingularArgument] = {}
-    for expression in expressions:
-        for part in sympy.preorder_traversal(expression):
-            argument = _argument(part)
-            if argument is None or not argument.expression.free_symbols:
-                continue
+    waiting = list(expressions)
+    while waiting:
+        part = waiting.pop()
+        argument, inner = _split(part)
+        waiting += inner
+        if argument is not None and argument.expression.free_symbols:
             known = found.get(argument.expression)
             found[argument.expression] = _worse(argument, known) if known else argument
     return tuple(found.values())
 
 
-def _argument(part: sympy.Expr) -> SingularArgument | None:
-    """The argument of one function, if it is singular anywhere."""
+def _split(part: sympy.Expr) -> tuple[SingularArgument | None, tuple[sympy.Expr, ...]]:
+    """The argument at which a function is singular, if it is, and the parts to go on with."""
     if part.func in _ORDERS:
-        return SingularArgument(part.args[0], _ORDERS[part.func], part.func is sympy.log)
-    if not part.is_Pow or (part.exp.is_Integer and part.exp > 0):
-        return None
-    # A power with a variable exponent is singular in no order that could be told.
-    order = float(part.exp) if part.exp.is_number else 0.0
-    return SingularArgument(part.base, order, True)
+        is_log = part.func is sympy.log
+        order = _ORDERS[part.func]
+        return SingularArgument(part.args[0], order, is_log, is_log), part.args
+    if not part.is_Pow:
+        return None, part.args
+    base, exponent = part.args
+    if base.func in (relu, sympy.Abs) and exponent.is_number:
+        # |u|³ and relu(u)^1.5 have the order of their power, not that of |u|.
+        return _power(base.args[0], exponent, False), base.args
+    if exponent.is_Integer and exponent > 0:
+        return None, part.args
+    return _power(base, exponent, True), part.args
+
+
+def _power(base: sympy.Expr, exponent: sympy.Expr, touching: bool) -> SingularArgument:
+    """The singularity of a power; one with a variable exponent has no order that could be told."""
+    order = float(exponent) if exponent.is_number else 0.0
+    is_fractional = not exponent.is_Integer or bool(exponent < 0)
+    return SingularArgument(base, order, is_fractional, touching)
 
 
 def _worse(a: SingularArgument, b: SingularArgument) -> SingularArgument:
     """The two of one expression in one."""
-    return SingularArgument(a.expression, min(a.order, b.order), a.touching or b.touching)
+    return SingularArgument(
+        a.expression,
+        min(a.order, b.order),
+        a.is_fractional or b.is_fractional,
+        a.touching or b.touching,
+    )

@@ -109,5 +109,18 @@ def test_what_is_left_out_is_told():
 
 def test_arguments_of_singular_functions():
     expression = parse("relu(x[0]) + (x[0] - 1)**1.5*log(theta[0]) + theta[0]**3 + 1/x[0]")
-    orders = {str(a.expression): a.order for a in singular_arguments([expression])}
-    assert orders == {"x_0": -1.0, "x_0 - 1": 1.5, "theta_0": 0.0}
+    found = {
+        str(a.expression): (a.order, a.is_fractional) for a in singular_arguments([expression])
+    }
+    assert found == {"x_0": (-1.0, True), "x_0 - 1": (1.5, True), "theta_0": (0.0, True)}
+    powers = parse("relu(x[0])**3 + ((x[0] - 1)**2)**0.75 + sqrt(theta[0]**2)")
+    found = {str(a.expression): (a.order, a.is_fractional) for a in singular_arguments([powers])}
+    assert found == {"x_0": (3.0, False), "x_0 - 1": (1.5, True), "theta_0": (1.0, False)}
+
+
+def test_fractional_powers_are_told_apart():
+    penalty = Penalty(0.5, "((theta[0] - 0.3)**2)**0.75 + relu(theta[0])")
+    kinks = find("theta[0]*x[0]", penalty=penalty)
+    assert kinks.orders == pytest.approx([1.0, 1.5])
+    assert kinks.is_fractional.tolist() == [False, True]
+    assert not find("sqrt(1 - cos(theta[0]))*0.01").is_fractional.any()
