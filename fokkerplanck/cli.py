@@ -21,9 +21,9 @@ from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.runtime.wording import one_line
 from fokkerplanck.solution.vtkhdf import write_mesh
 from fokkerplanck.study import Study, StudyError
-from fokkerplanck.study.errors import one_line
 from fokkerplanck.study.files import prepare_folder, record, write_results
 from fokkerplanck.study.results import Results
 from fokkerplanck.study.study import DEFAULT

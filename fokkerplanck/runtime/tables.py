@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -120,7 +120,7 @@ def _holds_truth(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def check_keys(table: dict[str, Any], known: Collection[str], where: str) -> None:
+def check_keys(table: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
     """Check that all keys of a table are known.
 
     Raises:
@@ -128,7 +128,7 @@ def check_keys(table: dict[str, Any], known: Collection[str], where: str) -> Non
     """
     for key in table:
         if key not in known:
-            raise ValueError(unknown(f"key in {where}", key, known))
+            raise ValueError(unknown(f"key {where}".strip(), key, known))
 
 
 def describe(error: ValidationError, tags: Collection[str] = ()) -> str:

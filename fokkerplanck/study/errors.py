@@ -16,7 +16,7 @@ class StudyError(ValueError):
 
 @contextmanager
 def blame(section: str = "") -> Iterator[None]:
-    """Turn a `ValueError` of the body into a `StudyError` that names the section, if there is one."""
+    """Turn a `ValueError` of the body into a `StudyError` that names the section, if any."""
     try:
         yield
     except ValidationError as error:

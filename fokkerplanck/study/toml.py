@@ -24,7 +24,7 @@ def check_names(tables: Mapping[str, Any]) -> None:
             raise StudyError(unknown("section", section, Settings.model_fields))
         if not isinstance(table, Mapping):
             raise StudyError(f"{section} must be a section, [{section}], got a single value")
-        check_keys(table, section_type(section, table).model_fields, f"[{section}]")
+        check_keys(table, section_type(section, table).model_fields, f"in [{section}]")
 
 
 def overridden(tables: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from fokkerplanck.model import Network
 from fokkerplanck.runtime.cache import cache_directory, publish
 
 GENERATORS: Final = (
+    "model/constants.py",
     "model/expressions.py",
+    "model/functions.py",
     "risk/codegen/*.py",
     "risk/functions/*.py",
     "risk/kernels/*.py",

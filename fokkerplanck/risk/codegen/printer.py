@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sympy
 
-from fokkerplanck.model.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.model.functions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
 
 NAMES: Final[dict[Any, str]] = {
     sympy.tanh: "tanh",
