@@ -16,6 +16,7 @@ from fokkerplanck.runtime.wording import quoted
 Matrix = tuple[tuple[float, ...], ...]
 
 MAX_DEPTH: Final = 10**9
+MAX_ANNULI: Final = 30
 MAX_DEPTHS: Final = 200  #: numbers of layers in one study
 MAX_RADII: Final = 20  #: further radii of p_0
 MAX_POWER: Final = 64  #: of the polynomial p_0
@@ -180,7 +181,7 @@ class AnnuliSection(Table):
     """``[annuli]``: the core and the dyadic annuli around it."""
 
     radius: Scale = 1.0  #: of the core
-    count: Whole = Field(3, ge=0, le=30)
+    count: Whole = Field(3, ge=0, le=MAX_ANNULI)
 
 
 def _distinct(depths: tuple[int, ...]) -> tuple[int, ...]:

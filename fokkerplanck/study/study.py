@@ -16,9 +16,11 @@ from fokkerplanck.runtime.wording import quoted
 from fokkerplanck.study.consistency import (
     check_data,
     check_dimension,
+    check_growth,
     check_initial,
     check_noise,
     check_solver,
+    check_spheres,
 )
 from fokkerplanck.study.data import data_measure
 from fokkerplanck.study.errors import StudyError, blame
@@ -54,10 +56,11 @@ class Study:
         check_data(self.data, self.network)
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
+            check_spheres(initial, self.cap, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
         check_solver(self.settings.solver.method, self.dimension)
-        assert self.cap is not None
-        assert self.penalty is not None
+        with blame("penalty"):
+            check_growth(self.penalty, self.annuli)
         if not self.depths:
             raise StudyError("[depths] needs at least one value, or limit = true")
 
