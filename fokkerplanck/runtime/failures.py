@@ -28,9 +28,10 @@ def verdict(error: BaseException) -> Verdict:
     Refusals are the `ValueError` that this package raises; what it does not raise itself, and is
     no limit of the machine, is an error of its own.
     """
-    if isinstance(error, ValueError) and _is_raised_here(error):
+    is_known = type(error).__module__.startswith("fokkerplanck.")
+    if isinstance(error, ValueError) and (is_known or _is_raised_here(error)):
         return Verdict(2, f"error: {brief(error)}")
-    if type(error).__module__.startswith("fokkerplanck."):
+    if is_known:
         return Verdict(1, brief(error))
     if isinstance(error, MemoryError):
         return Verdict(1, "there is not enough memory; ask for fewer annuli or less accuracy")

@@ -4,12 +4,16 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
 #: Seconds in which a run may clean up after a signal.
 _PATIENCE: Final = 5.0
+
+_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _RANK_VARIABLES: Final = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 
@@ -19,13 +23,14 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int) -> None:
         """Remember the signal."""
-        super().__init__(f"ended by {signal.Signals(number).name}; no files of this run are left")
+        super().__init__(f"ended by {signal.Signals(number).name}")
         self.code = 128 + number  #: exit code
 
 
 def is_command() -> bool:
     """Whether this process is the command line, and not a program that uses the package."""
-    return Path(sys.argv[0]).name == "fokkerplanck" or sys.orig_argv[1:3] == ["-m", "fokkerplanck"]
+    module = "-m" in sys.orig_argv and sys.orig_argv[sys.orig_argv.index("-m") :][1:2]
+    return Path(sys.argv[0]).name == "fokkerplanck" or module == ["fokkerplanck"]
 
 
 def rank() -> int:
@@ -38,19 +43,20 @@ def leave_at_once() -> None:
     _handle(_leave)
 
 
-def raise_interrupts() -> None:
-    """Let the first signal raise `Interrupted`, and a second one end the process."""
+@contextmanager
+def raised() -> Iterator[None]:
+    """Let the first signal raise `Interrupted` in the body, and a second one end the process."""
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
     _handle(_raise)
-
-
-def ignore() -> None:
-    """Let signals wait for the end of the process, which is near."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def _handle(action: object) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _NUMBERS:
         # what nohup or a shell's background has set stays
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, action)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -13,24 +12,10 @@ from typing import Any, Final, TextIO
 
 from fokkerplanck.runtime.provenance import commit, versions
 from fokkerplanck.study.results import Results, Row, depth_text
+from fokkerplanck.study.run_folder import RECORD, TABLE
 from fokkerplanck.study.study import Study
 
 COLUMNS: Final = tuple(field.name for field in fields(Row))
-
-
-def prepare_folder(folder: Path) -> None:
-    """Create a folder for results, and make sure that files can be written there.
-
-    Raises:
-        ValueError: They cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise ValueError(f"output folder {str(folder)!r} must be writable: {reason}") from error
 
 
 def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> None:
@@ -41,7 +26,7 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
         about: What `record` says of the run.
         folder: An existing folder.
     """
-    with replacing(folder / "results.csv") as file:
+    with replacing(folder / TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(cells(row) for row in table.rows)
@@ -58,7 +43,7 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
             for (quantity, annulus, depth), parts in table.parts.items()
         ],
     }
-    with replacing(folder / "results.json") as file:
+    with replacing(folder / RECORD) as file:
         json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
 
@@ -84,8 +69,13 @@ def cells(row: Row) -> list[str]:
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a file that takes the place of another once it is whole."""
-    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replaced(path) as temporary, _text(temporary) as file:
         yield file
+
+
+def _text(path: Path) -> TextIO:
+    """Open a text file that takes names of other encodings, too."""
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 @contextmanager
