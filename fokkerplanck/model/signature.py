@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from fokkerplanck.runtime.cache import cache_directory, publish
+from fokkerplanck.runtime.cache import cache_directory, recall, remember
 
 #: Modules that decide on what a field is read as.
 _READERS: Final = ("constants", "expressions", "functions")
@@ -39,10 +39,10 @@ def signature(field: Sequence[str]) -> Signature:
     """
     path = cache_directory() / f"field_{_key(field)}.json"
     with suppress(OSError, ValueError, TypeError):
-        return Signature(**json.loads(path.read_text()))
+        return Signature(**json.loads(recall(path)))
     found = _read(field)
     with suppress(OSError):  # a folder that cannot be written only costs time
-        publish(path, json.dumps(asdict(found)))
+        remember(path, json.dumps(asdict(found)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 
 from fokkerplanck.runtime import signals, streams
@@ -45,6 +46,10 @@ def guard_command() -> None:
     if signals.is_command():
         streams.open_missing()
         signals.leave_at_once()
+        # it tells at length of a home that cannot be written, and every rank would
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+        if signals.rank():
+            logging.getLogger("fokkerplanck").setLevel(logging.ERROR)
         # PETSc's own handlers would write pages
         options = os.environ.get("PETSC_OPTIONS", "")
         os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
