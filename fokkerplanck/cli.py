@@ -7,70 +7,132 @@ Under ``mpirun`` rank 0 reads and writes, and all ranks leave with the same code
 import contextlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import click
 from mpi4py import MPI
 from rich.console import Console
 
 import fokkerplanck
-from fokkerplanck.evolution.krylov import KrylovError
-from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.report import draw, draw_pictures, show
+from fokkerplanck.runtime import failures, signals, streams
+from fokkerplanck.runtime.failures import Verdict
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
-from fokkerplanck.solution.vtkhdf import write_mesh
+from fokkerplanck.runtime.wording import brief, quoted
+from fokkerplanck.solution.vtkhdf import check_writable, write_mesh
 from fokkerplanck.study import Study, StudyError
-from fokkerplanck.study.errors import one_line
-from fokkerplanck.study.files import prepare_folder, record, write_results
+from fokkerplanck.study.files import record, write_results
 from fokkerplanck.study.results import Results
+from fokkerplanck.study.run_folder import BOUNDS, FIELDS, PICTURES, RunFolder
 from fokkerplanck.study.study import DEFAULT
 from fokkerplanck.verification.driver import run
 from fokkerplanck.verification.observers import FieldWriter
 
-#: File of the densities in the folder of the results.
-FIELDS = "fields.vtkhdf"
+#: Seconds that a rank which has failed waits for the others to fail, too.
+_PATIENCE: Final = 2.0
+
+
+@dataclass
+class Options:
+    """What holds for all commands."""
+
+    debug: bool = False
+
+
+class ElsewhereError(Exception):
+    """Rank 0 has failed, and says why."""
 
 
 def main() -> None:
     """Run the command line and exit."""
-    comm = MPI.COMM_WORLD
+    comm = MPI.COMM_WORLD.Dup()
+    streams.make_unfailing()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(signals.raised())
         if comm.rank:
             silence = stack.enter_context(Path(os.devnull).open("w"))
             stack.enter_context(contextlib.redirect_stdout(silence))
         code = _run(comm)
         sys.stdout.flush()
+        if problem := streams.failure():
+            _say(f"standard output cannot be written: {problem}")
+            code = max(code, 1)
     sys.exit(code)
 
 
 def _run(comm: MPI.Comm) -> int:
     """Run a command and turn what may happen into an exit code."""
+    options = Options()
     try:
-        return int(commands.main(standalone_mode=False) or 0)
-    except (StudyError, click.ClickException) as error:
-        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        if comm.rank == 0:
-            click.echo(f"fokkerplanck: error: {one_line(text)}", err=True)
-        return 2
-    except (KrylovError, SolverError) as error:
-        if comm.rank == 0:
-            click.echo(f"fokkerplanck: {one_line(error)}", err=True)
-        return 1
-    except click.Abort:
+        return int(commands.main(standalone_mode=False, obj=options) or 0)
+    except (KeyboardInterrupt, click.Abort):
         return 130
-    except Exception:
-        if comm.size == 1:
-            raise
-        # The other ranks may wait for this one for ever
-        traceback.print_exc()
-        comm.Abort(1)
-        raise
+    except signals.Interrupted as error:
+        return _ended(comm, Verdict(error.code, str(error)))
+    except click.ClickException as error:
+        return _ended(comm, Verdict(2, f"error: {brief(error.format_message())}"))
+    except Exception as error:
+        found = failures.verdict(error)
+        if found.is_ours:
+            path = None if options.debug or comm.rank else failures.keep(error)
+            place = f"{path} has" if path else "--debug shows"
+            found = found._replace(line=f"{found.line}; {place} the traceback to report")
+        if options.debug:
+            traceback.print_exc()
+        return _ended(comm, found)
+
+
+def _ended(comm: MPI.Comm, found: Verdict) -> int:
+    """Return the exit code that all ranks agree on, with one line of rank 0.
+
+    Ranks that have not failed may wait in a common operation for ever; they are ended.
+    """
+    meeting, deadline = comm.Ibarrier(), time.monotonic() + _PATIENCE
+    while not meeting.Test():
+        if time.monotonic() > deadline:
+            _say(found.line)
+            _abort(comm, found.code)
+        time.sleep(0.001)
+    if comm.rank == 0:
+        _say(found.line)
+    return int(comm.bcast(found.code))
+
+
+def _abort(comm: MPI.Comm, code: int) -> None:
+    """End all ranks, and keep MPI from telling at length."""
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    comm.Abort(code)
+
+
+def _say(line: str) -> None:
+    click.echo(f"fokkerplanck: {line}", err=True)
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Options).debug = True
+
+
+debugging = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_debug,
+    help="Show the traceback of an error.",
+)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@debugging
 @click.version_option(fokkerplanck.__version__)
 @click.pass_context
 def commands(context: click.Context) -> None:
@@ -89,67 +151,79 @@ def commands(context: click.Context) -> None:
     metavar="SECTION.KEY=VALUE",
     help="Change a value of the study; may be repeated.",
 )
+@debugging
 @click.option("--explain", is_flag=True, help="Print the parts of every uncertainty.")
 @click.option("--fields", is_flag=True, help="Write the densities for ParaView, too.")
 def verify(study: str, out: str, settings: tuple[str, ...], explain: bool, fields: bool) -> int:
     """Verify the bounds of STUDY, a TOML file or the name of a shipped study."""
     comm = MPI.COMM_WORLD
-    folder = Path(out)
-
-    def prepare() -> Study:
-        loaded = Study.load(study, settings)
-        prepare_folder(folder)
-        return loaded
-
-    loaded = _on_rank_0(comm, prepare)
-    with TerminalProgress() if comm.rank == 0 else Progress() as progress:
-        observers = [FieldWriter(folder / FIELDS)] if fields else []
-        table = run(loaded, comm, progress, observers)
-    _on_rank_0(comm, lambda: _report(loaded, table, folder, progress.seconds, explain))
+    loaded = _on_rank_0(comm, lambda: Study.load(study, settings))
+    folder = _on_rank_0(comm, lambda: RunFolder.prepare(Path(out)))
+    try:
+        with TerminalProgress() if comm.rank == 0 else Progress() as progress:
+            observers = [FieldWriter(folder.aside / FIELDS)] if fields else []
+            table = run(loaded, comm, progress, observers)
+        _on_rank_0(comm, lambda: _write(loaded, table, folder, progress.seconds))
+    finally:
+        if comm.rank == 0:
+            folder.abandon()
+    show(table, loaded.name, Console(), explain)
+    names = ", ".join(("results.json", BOUNDS, PICTURES))
+    click.echo(f"\nwritten: {folder.target / 'results.csv'}, {names}")
     if fields:
-        click.echo(f"written: {folder / FIELDS}")
+        click.echo(f"written: {folder.target / FIELDS}")
     return 0 if table.holds else 1
 
 
-def _report(
-    study: Study, table: Results, folder: Path, seconds: Mapping[str, float], explain: bool
-) -> None:
-    """Write the files and print the table."""
-    write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder)
-    draw(table, study.name, folder / "bounds.png")
-    draw_pictures(table, study.name, folder / "pictures.png")
-    show(table, study.name, Console(), explain)
-    click.echo(f"\nwritten: {folder / 'results.csv'}, results.json, bounds.png, pictures.png")
+def _write(study: Study, table: Results, folder: RunFolder, seconds: Mapping[str, float]) -> None:
+    """Write the files, and let them appear."""
+    write_results(table, record(study, MPI.COMM_WORLD.size, seconds), folder.aside)
+    draw(table, study.name, folder.aside / BOUNDS)
+    draw_pictures(table, study.name, folder.aside / PICTURES)
+    folder.publish()
 
 
 @commands.command()
 @click.argument("recipe")
+@debugging
 @click.option("--out", required=True, metavar="FILE", help="A file that ends in .vtkhdf.")
 def mesh(recipe: str, out: str) -> int:
     """Build the mesh of RECIPE, a TOML file, and write it for ParaView."""
     comm = MPI.COMM_WORLD
-    loaded = _on_rank_0(comm, lambda: Recipe.load(Path(recipe)))
-    try:
-        write_mesh(loaded, Path(out), comm)
-    except (OSError, ValueError) as error:
-        raise StudyError(one_line(error)) from error
+    loaded = _on_rank_0(comm, lambda: _prepared(Path(recipe), Path(out)))
+    write_mesh(loaded, Path(out), comm)
     click.echo(f"written: {out}")
     return 0
+
+
+def _prepared(recipe: Path, out: Path) -> Recipe:
+    """Read a recipe, and make sure that the file can be written."""
+    try:
+        check_writable(out)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError(
+            f"--out {quoted(str(error.filename or out))} must be writable: {reason}"
+        ) from error
+    return Recipe.load(recipe)
 
 
 def _on_rank_0[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
     """Return on every rank what rank 0 gets, or raise there what rank 0 raises. Collective.
 
     Raises:
-        StudyError: The action has refused its input, or met the limits of the file system.
+        ElsewhereError: On the other ranks, where rank 0 raises.
     """
-    outcome: tuple[T | None, str] = (None, "")
+    problem: Exception | None = None
+    result: Any = None
     if comm.rank == 0:
         try:
-            outcome = (action(), "")
-        except (OSError, ValueError) as error:
-            outcome = (None, one_line(error))
-    result, problem = comm.bcast(outcome)
-    if problem:
-        raise StudyError(problem)
+            result = action()
+        except Exception as error:
+            problem = error
+    failed, result = comm.bcast((problem is not None, result))
+    if problem is not None:
+        raise problem
+    if failed:
+        raise ElsewhereError
     return result

@@ -31,6 +31,13 @@ def graded(ends: Array, size: Callable[[Array], Array]) -> Array:
     return np.concatenate(pieces)
 
 
+def num_pieces(ends: Array, size: Callable[[Array], Array]) -> float:
+    """Number of intervals that `graded` will make; it may be beyond all integers."""
+    samples = (np.linspace(a, b, _FINE) for a, b in itertools.pairwise(ends))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return sum(max(1.0, float(np.sum(_trapezoid(fine, size))) + 1.0) for fine in samples)
+
+
 def uniform(ends: Array, size: Callable[[Array], Array]) -> Array:
     """Subdivide each interval between `ends` equally, as its smallest size asks."""
     pieces = [ends[:1]]

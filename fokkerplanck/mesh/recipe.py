@@ -7,11 +7,10 @@ cube; each rank makes its own part of it. Curved cells have their geometry inter
 Gauss–Lobatto–Legendre points, so that the spheres are met to rounding.
 """
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import basix
 import basix.ufl
@@ -24,11 +23,11 @@ from mpi4py import MPI
 
 from fokkerplanck.mesh.ball import CubedSphere
 from fokkerplanck.mesh.disk import glue, ogrid_nodes
-from fokkerplanck.mesh.radial import distinct, graded
+from fokkerplanck.mesh.radial import distinct, graded, num_pieces
+from fokkerplanck.mesh.recipe_table import Family, RecipeTable, read_recipe
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.runtime.arrays import Array
-
-Family = Literal["interval", "disk", "ball"]
+from fokkerplanck.runtime.wording import brief, named, quoted
 
 _CELL_TYPES = {
     "interval": basix.CellType.interval,
@@ -45,6 +44,12 @@ _IMBALANCE = 0.01
 
 #: Smallest cell around, in units of an eighth of a turn.
 _LEAST_SIDE = 1e-6
+
+#: Smallest distance of spheres, relative to the radius of the ball.
+_LEAST_GAP = 1e-6
+
+#: Nodes of the largest mesh, about a gigabyte.
+MAX_NODES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -108,24 +113,33 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check the numbers."""
         if self.family not in get_args(Family):
-            raise ValueError(f"mesh family must be one of {get_args(Family)}, got {self.family!r}")
-        if not self.annuli.radius <= self.radius * (1 + 1e-12):
+            raise ValueError(
+                f"mesh family must be one of {get_args(Family)}, got {quoted(self.family)}"
+            )
+        if not self.annuli.radius <= self.radius * (1 + 1e-12) < np.inf:
             raise ValueError(
                 f"mesh radius must be at least the annuli's outer radius {self.annuli.radius:g}, "
                 f"got {self.radius:g}"
             )
-        if not self.sizes or min(size for _, size in self.sizes) <= 0:
-            raise ValueError(f"mesh sizes must be positive, got {self.sizes!r}")
+        radii, sizes = np.array(self.sizes).reshape(-1, 2).T
+        if not (len(sizes) and np.all(sizes > 0.0) and np.all(np.isfinite(self.sizes))):
+            raise ValueError(f"mesh sizes must be positive, got {quoted(self.sizes)}")
+        if np.any(np.diff(radii) <= 0.0):
+            raise ValueError(f"mesh sizes must have increasing radii, got {quoted(self.sizes)}")
+        if not all(0.0 < radius < np.inf for radius in self.breaks):
+            raise ValueError(f"mesh breaks must be positive, got {quoted(self.breaks)}")
         if self.sectors < 4 or self.sectors % 4:
             raise ValueError(f"mesh sectors must be a positive multiple of 4, got {self.sectors}")
         needed = {"interval": 0, "disk": 2, "ball": 3}[self.family]
         if self.sides and not (len(self.sides) == needed and all(map(_is_partition, self.sides))):
             raise ValueError(
                 f"mesh sides of the {self.family} must be {needed} increasing lists from -1 to 1, "
-                f"got {self.sides!r}"
+                f"got {quoted(self.sides)}"
             )
         if not 1 <= self.geometry_degree <= 10:
             raise ValueError(f"mesh geometry_degree must lie in 1..10, got {self.geometry_degree}")
+        self._check_spheres()
+        self._check_size()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -134,31 +148,12 @@ class Recipe:
         Raises:
             ValueError: the file is no recipe; the message names the key.
         """
+        table = read_recipe(path)
+        given = {name: getattr(table, name) for name in RecipeTable.model_fields}
         try:
-            text = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ValueError(f"mesh recipe {path} cannot be read: {error}") from error
-        known = set(cls.__dataclass_fields__)
-        if unknown := set(text) - known:
-            raise ValueError(
-                f"mesh recipe has unknown key {min(unknown)!r}; known keys: {sorted(known)}"
-            )
-        if missing := {"family", "annuli", "radius"} - set(text):
-            raise ValueError(f"mesh recipe lacks the key {min(missing)!r}")
-        try:
-            annuli = Annuli(float(text["annuli"]["radius"]), int(text["annuli"]["count"]))
-            sizes = tuple((float(r), float(h)) for r, h in text.get("sizes", [[0.0, 0.5]]))
-            breaks, points = (tuple(map(float, text.get(key, ()))) for key in ("breaks", "points"))
-            sides = tuple(tuple(map(float, side)) for side in text.get("sides", ()))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                "mesh recipe: annuli must be {radius, count}, breaks and points lists of numbers, "
-                f"sizes a list of [radius, size], sides lists of numbers; got {error}"
-            ) from error
-        whole = {key: text[key] for key in ("sectors", "geometry_degree") if key in text}
-        return cls(
-            text["family"], annuli, text["radius"], breaks, points, sizes, sides=sides, **whole
-        )
+            return cls(**given | {"annuli": Annuli(table.annuli.radius, table.annuli.count)})
+        except ValueError as error:
+            raise ValueError(brief(f"mesh recipe {named(path)}: {error}")) from error
 
     @property
     def spheres(self) -> Array:
@@ -223,9 +218,12 @@ class Recipe:
     def _interval(self) -> Array:
         """End points of the cells, shape (C, 2, 1)."""
         radii = graded(np.concatenate([[0.0], self.spheres]), self.size_at)
-        extra = [point for point in self.points if abs(point) < self.radius]
-        ends = distinct(np.concatenate([-radii, radii, extra]))
+        ends = distinct(np.concatenate([-radii, radii, self._inner_points]))
         return np.stack([ends[:-1], ends[1:]], axis=1)[..., None]
+
+    @property
+    def _inner_points(self) -> list[float]:
+        return [point for point in self.points if abs(point) < self.radius]
 
     def _disk(self, reference: Array) -> Array:
         """Geometry nodes of the cells, shape (C, num_nodes, 2)."""
@@ -241,6 +239,41 @@ class Recipe:
         places, sizes = np.array(self.sizes).T
         return np.interp(radii, places, sizes)
 
+    def _check_spheres(self) -> None:
+        """Refuse spheres, or ends of cells, between which there is no room for a cell."""
+        fixed = np.concatenate([[0.0], self.spheres])
+        if self.family == "interval":
+            fixed = distinct(np.concatenate([-fixed, fixed, self._inner_points]))
+        gaps = np.diff(fixed)
+        if np.any(gaps < _LEAST_GAP * self.radius):
+            inner, outer = (float(fixed[np.argmin(gaps) + side]) for side in (0, 1))
+            raise ValueError(
+                "mesh radius, breaks, points and the annuli's radii must be 0, equal, or at least "
+                f"{_LEAST_GAP:g} of the radius apart, got {inner:.10g} and {outer:.10g}"
+            )
+
+    def _check_size(self) -> None:
+        """Refuse what no machine holds before anything of it is made."""
+        if not self.num_nodes <= MAX_NODES:
+            raise ValueError(
+                f"mesh sizes, sectors and sides must lead to at most {MAX_NODES} nodes, "
+                f"got {self.num_nodes:.3g}; choose larger cells"
+            )
+
+    @property
+    def num_nodes(self) -> float:
+        """Nodes of all cells, each cell for itself; at least as many as there will be."""
+        rings = num_pieces(np.concatenate([[0.0], self.spheres]), self.size_at)
+        if self.family == "interval":
+            return 4.0 * (rings + len(self.points))
+        sides = [float(len(side) - 1) for side in self.sides] or [self.sectors / 4.0] * 3
+        if self.family == "disk":
+            core, around = sides[0] * sides[1], 2.0 * (sides[0] + sides[1])
+            return (core + rings * around) * (self.geometry_degree + 1.0) ** 2
+        a, b, c = sides
+        core, around = a * b * c, 2.0 * (a * b + b * c + c * a)
+        return (core + rings * around) * (self.geometry_degree + 1.0) ** 3
+
 
 def _partitioner() -> Callable[..., Any]:
     """Shares the cells out, equally where SCOTCH does it."""
@@ -252,4 +285,5 @@ def _partitioner() -> Callable[..., Any]:
 
 def _is_partition(side: tuple[float, ...]) -> bool:
     """Whether the numbers increase from -1 to 1, by more than what makes cells degenerate."""
-    return side[0] == -1.0 and side[-1] == 1.0 and bool(np.all(np.diff(side) > _LEAST_SIDE))
+    ends = side[:1] + side[-1:]
+    return ends == (-1.0, 1.0) and bool(np.all(np.diff(side) > _LEAST_SIDE))

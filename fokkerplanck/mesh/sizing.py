@@ -1,7 +1,8 @@
 """How large the ball and how fine the mesh must be for a potential and an accuracy."""
 
 import math
-from collections.abc import Callable
+from bisect import bisect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -112,10 +113,27 @@ class Surroundings:
         """Further cell ends on the line: kinks, and the ends of the support of p_0."""
         if self.dimension > 1:
             return ()
-        if not self.initial.is_compact:
-            return self.kinks
         center, radius = self.initial.center[0], self.initial.radius
-        return (*self.kinks, center - radius, center + radius)
+        edge = (center - radius, center + radius) if self.initial.is_compact else ()
+        met = {
+            0.0,
+            *edge,
+            *(s * r for r in (*self.annuli.edges, *self.breaks) for s in (-1.0, 1.0)),
+        }
+        return (*edge, *_apart(self.kinks, sorted(met)))
+
+
+def _apart(values: Sequence[float], met: Sequence[float]) -> list[float]:
+    """Those values between which, and the ends that are met already, there is room for a cell."""
+    kept = list(met)
+    found = []
+    for value in values:
+        gap = _ROOM * max(1.0, abs(value))
+        place = bisect(kept, value)
+        if all(abs(value - other) > gap for other in kept[max(place - 1, 0) : place + 1]):
+            kept.insert(place, value)
+            found.append(value)
+    return found
 
 
 def outer_radius(

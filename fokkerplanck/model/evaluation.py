@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from scipy.special import ndtr
 
-from fokkerplanck.model.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.model.functions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
 
 _FUNCTIONS: Final[dict[Any, Callable[[Any], Any]]] = {
     sympy.tanh: np.tanh,

@@ -4,10 +4,16 @@ The text is parsed by :mod:`ast` and rebuilt node by node; nothing is ever evalu
 """
 
 import ast
-from collections.abc import Callable, Sequence
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import sympy
+
+from fokkerplanck.model.constants import OPERATORS, double, exact, in_range
+from fokkerplanck.model.functions import DOUBLES, FUNCTIONS, NON_SMOOTH
+from fokkerplanck.runtime.wording import one_line, quoted
 
 MAX_LENGTH: Final = 20_000  #: characters of one expression
 MAX_DEPTH: Final = 60  #: nesting levels of one expression
@@ -20,90 +26,12 @@ class ExpressionError(ValueError):
     """An expression uses a name, a syntax or a size outside the whitelist."""
 
 
-class sigmoid(sympy.Function):  # noqa: N801 - named as it is written
-    """Logistic function ``1 / (1 + exp(-x))``."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return the derivative ``s (1 - s)``."""
-        return self * (1 - self)
-
-
-class softplus(sympy.Function):  # noqa: N801 - named as it is written
-    """Smooth positive part ``log(1 + exp(x))``."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return the derivative, the logistic function."""
-        return sigmoid(self.args[0])
-
-
-class gaussian_cdf(sympy.Function):  # noqa: N801 - named as it is written
-    """Standard normal distribution function."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return the standard normal density."""
-        return sympy.exp(-(self.args[0] ** 2) / 2) / sympy.sqrt(2 * sympy.pi)
-
-
-class gelu(sympy.Function):  # noqa: N801 - named as it is written
-    """Gaussian error linear unit ``x Φ(x)``, in its exact form."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return the derivative ``Φ(x) + x φ(x)``."""
-        x = self.args[0]
-        return gaussian_cdf(x) + x * gaussian_cdf(x).fdiff()
-
-
-class step(sympy.Function):  # noqa: N801 - named as it is written
-    """Derivative of :class:`relu`: one for positive arguments, zero otherwise."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return zero, the derivative almost everywhere."""
-        return sympy.Integer(0)
-
-
-class relu(sympy.Function):  # noqa: N801 - named as it is written
-    """Positive part ``max(x, 0)``."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Return the derivative almost everywhere."""
-        return step(self.args[0])
-
-
-FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
-    "tanh": sympy.tanh,
-    "sigmoid": sigmoid,
-    "softplus": softplus,
-    "gelu": gelu,
-    "relu": relu,
-    "sin": sympy.sin,
-    "cos": sympy.cos,
-    "exp": sympy.exp,
-    "log": sympy.log,
-    "sqrt": sympy.sqrt,
-    "arctan": sympy.atan,
-}
 CONSTANTS: Final[dict[str, Any]] = {"pi": sympy.pi}
-NON_SMOOTH: Final = (relu, step, sympy.Abs, sympy.sign)
 
-_OPERATIONS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.Pow: lambda a, b: a**b,
-}
+#: Factors of a product that are looked at while it grows; a sum has its number first.
+_FACTORS: Final = 2 * MAX_DEPTH
+
+_NOT_FINITE: Final = "has a constant part that is not a finite real number"
 
 
 def component(name: str, index: int) -> sympy.Symbol:
@@ -137,16 +65,24 @@ def parse(text: str, names: Sequence[str] = ("theta", "x")) -> sympy.Expr:
         ExpressionError: The text is not a formula of the whitelist.
     """
     if not isinstance(text, str):
-        raise ExpressionError(f"an expression must be text, got {text!r}")
+        raise ExpressionError(f"an expression must be text, got {quoted(text)}")
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression may have {MAX_LENGTH} characters, got {len(text)}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            # Python warns of what looks like a slip in a program
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         detail = getattr(error, "msg", None) or "too deeply nested or not text"
-        raise ExpressionError(f"cannot read expression {_short(text)!r}: {detail}") from None
+        raise ExpressionError(
+            f"cannot read expression {quoted(text)}: {one_line(detail)[:100]}"
+        ) from None
     reader = _Reader(text, tuple(names))
-    return reader.read(tree, MAX_DEPTH)
+    try:
+        return reader.whole(reader.read(tree, MAX_DEPTH))
+    except RecursionError:
+        raise reader.error("is too deeply nested") from None
 
 
 class _Reader:
@@ -166,13 +102,17 @@ class _Reader:
             )
         match node:
             case ast.Constant(value=bool() | complex() | str() | bytes() | None):
-                raise self.error(f"has the constant {node.value!r}; only real numbers are allowed")
+                raise self.error(
+                    f"has the constant {quoted(node.value)}; only real numbers are allowed"
+                )
             case ast.Constant(value=int() | float() as value):
-                return self.checked(_number(value))
+                return self.constant(float, value)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
                 value = self.read(operand, depth - 1)
                 return -value if isinstance(sign, ast.USub) else value
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATIONS:
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                return self.total(node, depth - 1)
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
                 return self.combine(
                     operator, self.read(left, depth - 1), self.read(right, depth - 1)
                 )
@@ -180,30 +120,74 @@ class _Reader:
                 name in FUNCTIONS
             ):
                 if not isinstance(argument, ast.Starred):
-                    return self.checked(FUNCTIONS[name](self.read(argument, depth - 1)))
+                    return self.call(name, self.read(argument, depth - 1))
             case ast.Subscript(value=ast.Name(id=name)) if name in self.names:
                 return component(name, self.index(node))
             case ast.Name(id=name) if name in CONSTANTS:
                 return CONSTANTS[name]
         raise self.refusal(node)
 
+    def total(self, node: ast.expr, depth: int) -> sympy.Expr:
+        """Return a sum; its terms stand side by side, however many they are."""
+        constant: sympy.Expr | None = None
+        terms = []
+        for sign, term in _terms(node):
+            self.remaining -= 1
+            value = self.read(term, depth)
+            value = value if isinstance(sign, ast.Add) else -value
+            if not value.is_number:
+                terms.append(value)
+            else:
+                constant = value if constant is None else self.combine(ast.Add(), constant, value)
+        return self.checked(sympy.Add(*terms, *([] if constant is None else [constant])))
+
     def combine(self, operator: ast.operator, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
         """Return ``a operator b`` if its size is reasonable and its value real."""
-        if isinstance(operator, ast.Pow) and b.is_number and abs(b) > MAX_EXPONENT:
+        if isinstance(operator, ast.Pow) and b.is_number and abs(double(b)) > MAX_EXPONENT:
             raise self.error(
-                f"has the exponent {_short(str(b))}; at most {MAX_EXPONENT} is allowed"
+                f"has the exponent {quoted(double(b))}; at most {MAX_EXPONENT} is allowed"
             )
-        return self.checked(_OPERATIONS[type(operator)](a, b))
+        operation = OPERATORS[type(operator)]
+        if a.is_number and b.is_number:
+            return self.constant(operation, a, b)
+        if isinstance(operator, ast.Div) and b.is_zero:
+            raise self.error(_NOT_FINITE)
+        return self.checked(operation(a, b))
+
+    def call(self, name: str, argument: sympy.Expr) -> sympy.Expr:
+        """Return the value of a function."""
+        if argument.is_number:
+            return self.constant(DOUBLES[name], argument)
+        return self.checked(FUNCTIONS[name](argument))
+
+    def constant(self, operation: Callable[..., Any], *operands: Any) -> sympy.Expr:
+        """Return a number, exact where that is small, after a look at its size in doubles.
+
+        SymPy would compute all digits of what has too many for any memory.
+        """
+        try:
+            value = operation(*map(double, operands))
+            if not math.isfinite(value):
+                raise ValueError("no finite number")
+        except (ArithmeticError, ValueError, TypeError):
+            raise self.error(_NOT_FINITE) from None
+        return exact(value, operation, *operands)
 
     def checked(self, value: sympy.Expr) -> sympy.Expr:
-        """Return ``value`` unless it is an absurd power or a number outside the reals."""
-        exponents = [power.exp for power in value.atoms(sympy.Pow) if power.exp.is_number]
-        if any(abs(exponent) > MAX_EXPONENT for exponent in exponents):
-            raise self.error(f"has nested powers whose product exceeds {MAX_EXPONENT}")
+        """Return ``value`` unless it is an absurd power, or holds a number out of range."""
+        for part in (value, *value.args[:_FACTORS]):
+            if part.is_Pow and part.exp.is_number and abs(double(part.exp)) > MAX_EXPONENT:
+                raise self.error(f"has nested powers whose product exceeds {MAX_EXPONENT}")
+            if part.is_Number and not in_range(part):
+                raise self.error("has a number outside the double range")
+        return value
+
+    def whole(self, value: sympy.Expr) -> sympy.Expr:
+        """Return the value of the text unless a part of it is out of range or not real."""
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
-            raise self.error("has a constant part that is not a finite real number")
-        if value.is_Rational and max(value.p.bit_length(), value.q.bit_length()) > 1_000:
-            raise self.error("has a number outside the double range")
+            raise self.error(_NOT_FINITE)
+        for part in sympy.preorder_traversal(value):
+            self.checked(part)
         return value
 
     def index(self, node: ast.Subscript) -> int:
@@ -213,7 +197,7 @@ class _Reader:
                 if index <= MAX_INDEX:
                     return index
         raise self.error(
-            f"has the subscript {_short(ast.unparse(node))!r}; a subscript is a number 0, 1, 2, ..."
+            f"has the subscript {quoted(ast.unparse(node))}; a subscript is a number 0, 1, 2, ..."
         )
 
     def refusal(self, node: ast.expr) -> ExpressionError:
@@ -228,9 +212,11 @@ class _Reader:
                 | ast.Call(func=ast.Name(id=name))
                 | ast.Subscript(value=ast.Name(id=name))
             ):
-                return self.error(f"uses the name {name!r}, which is not allowed; {self.allowed}")
-        source = _short(ast.unparse(node))
-        return self.error(f"uses the syntax {source!r}, which is not allowed; {self.allowed}")
+                return self.error(
+                    f"uses the name {quoted(name)}, which is not allowed; {self.allowed}"
+                )
+        source = quoted(ast.unparse(node))
+        return self.error(f"uses the syntax {source}, which is not allowed; {self.allowed}")
 
     @property
     def allowed(self) -> str:
@@ -240,15 +226,12 @@ class _Reader:
 
     def error(self, problem: str) -> ExpressionError:
         """Return an error that shows the text and states the problem."""
-        return ExpressionError(f"expression {_short(self.text)!r} {problem}")
+        return ExpressionError(f"expression {quoted(self.text.strip())} {problem}")
 
 
-def _number(value: float) -> sympy.Expr:
-    """Return an exact integer or a double-precision number."""
-    return sympy.Integer(value) if isinstance(value, int) else sympy.Float(value, precision=53)
-
-
-def _short(text: str, limit: int = 60) -> str:
-    """Return one line of at most ``limit`` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+def _terms(node: ast.expr) -> Iterator[tuple[ast.operator, ast.expr]]:
+    """Yield the terms of a sum with their signs, from right to left; sums lean to the left."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        yield node.op, node.right
+        node = node.left
+    yield ast.Add(), node

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
-from fokkerplanck.runtime.cache import cache_directory, publish
+from fokkerplanck.runtime.cache import cache_directory, recall, remember
+
+#: Modules that decide on what a field is read as.
+_READERS: Final = ("constants", "expressions", "functions")
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,10 @@ def signature(field: Sequence[str]) -> Signature:
     """
     path = cache_directory() / f"field_{_key(field)}.json"
     with suppress(OSError, ValueError, TypeError):
-        return Signature(**json.loads(path.read_text()))
+        return Signature(**json.loads(recall(path)))
     found = _read(field)
     with suppress(OSError):  # a folder that cannot be written only costs time
-        publish(path, json.dumps(asdict(found)))
+        remember(path, json.dumps(asdict(found)))
     return found
 
 
@@ -54,6 +58,7 @@ def _read(field: Sequence[str]) -> Signature:
 
 def _key(field: Sequence[str]) -> str:
     """Return a name for the field and for what reads it."""
-    source = Path(__file__).with_name("expressions.py")
-    facts = json.dumps([list(field), source.read_text()], default=lambda value: [repr(value)])
+    folder = Path(__file__).parent
+    sources = [folder.joinpath(f"{name}.py").read_text(encoding="utf-8") for name in _READERS]
+    facts = json.dumps([list(field), sources], default=lambda value: [repr(value)])
     return hashlib.sha256(facts.encode()).hexdigest()[:24]

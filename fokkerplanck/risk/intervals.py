@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 from scipy.special import ndtr
 
-from fokkerplanck.model.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.model.functions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
 from fokkerplanck.runtime.arrays import Array
 
 Interval = tuple[Array, Array]

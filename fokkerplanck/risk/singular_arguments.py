@@ -6,7 +6,7 @@ from typing import Final
 
 import sympy
 
-from fokkerplanck.model.expressions import relu, step
+from fokkerplanck.model.functions import relu, step
 
 #: Orders of the functions: the first derivative that jumps, or the power that is singular.
 _ORDERS: Final = {step: 0.0, sympy.sign: 0.0, relu: 1.0, sympy.Abs: 1.0, sympy.log: 0.0}

@@ -21,6 +21,9 @@ ROUTES: Final = ("forward", "reverse")
 MOST_SENSITIVITIES: Final = 12  #: rows of dx/dθ up to which the forward route is the faster
 
 
+_WAY_OUT = "choose a smaller cap.radius, or another field, which is finite for all capped theta"
+
+
 class RiskError(ArithmeticError):
     """A trajectory leaves the double range."""
 
@@ -148,6 +151,10 @@ def check_threads(threads: int) -> None:
         raise ValueError(f"threads must be at least 1, got {threads}")
 
 
+def _text(theta: Array) -> str:
+    return str([float(f"{x:.6g}") for x in theta])
+
+
 def check_dimensions(network: Network, data: DataMeasure) -> None:
     """Raise unless the states of the network are those of the data."""
     if network.dimension != data.dimension:
@@ -162,8 +169,10 @@ def check_finite(theta: Array, *results: Array) -> None:
     for array in results:
         finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     if not finite.all():
-        worst = theta[np.argmin(finite)].tolist()
-        raise RiskError(f"the network leaves the double range at theta = {worst}; cap theta")
+        raise RiskError(
+            f"field must be finite, but the network leaves the double range at theta = "
+            f"{_text(theta[np.argmin(finite)])}; {_WAY_OUT}"
+        )
 
 
 def check_reached(theta: Array, reached: Array) -> None:
@@ -171,6 +180,6 @@ def check_reached(theta: Array, reached: Array) -> None:
     if (reached < 1).any():
         worst = int(np.argmin(reached))
         raise RiskError(
-            f"the Neural ODE blows up at t = {reached[worst]:.6g} for theta = "
-            f"{theta[worst].tolist()}; cap theta"
+            f"field must not grow so fast: the Neural ODE blows up at t = {reached[worst]:.6g} for "
+            f"theta = {_text(theta[worst])}; {_WAY_OUT}"
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # who writes alone does not start MPI
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a text file that takes the place of another once it is whole."""
-    with replaced(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replaced(path) as temporary, _text(temporary) as file:
         yield file
 
 
@@ -55,6 +55,11 @@ def replaced_by_all(path: Path, comm: "MPI.Comm") -> Iterator[Path]:
         if comm.rank == 0:
             temporary.unlink(missing_ok=True)
     comm.barrier()
+
+
+def _text(path: Path) -> TextIO:
+    """Open a text file that takes names of other encodings, too."""
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _beside(path: Path) -> Path:

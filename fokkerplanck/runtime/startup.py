@@ -2,7 +2,10 @@
 
 import importlib
 import importlib.util
+import logging
 import os
+
+from fokkerplanck.runtime import signals, streams
 
 _THREAD_COUNTS = (
     "OMP_NUM_THREADS",
@@ -38,5 +41,20 @@ def version() -> str:
     return importlib.metadata.version("fokkerplanck")
 
 
+def guard_command() -> None:
+    """Make the command line safe while it loads its libraries: signals, and closed streams."""
+    if signals.is_command():
+        streams.open_missing()
+        signals.leave_at_once()
+        # it tells at length of a home that cannot be written, and every rank would
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+        if signals.rank():
+            logging.getLogger("fokkerplanck").setLevel(logging.ERROR)
+        # PETSc's own handlers would write pages
+        options = os.environ.get("PETSC_OPTIONS", "")
+        os.environ["PETSC_OPTIONS"] = f"{options} -no_signal_handler".strip()
+
+
+guard_command()
 limit_threads()
 load_solver_wheel()

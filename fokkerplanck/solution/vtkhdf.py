@@ -5,6 +5,9 @@ nodes, at which the map and the fields are evaluated. For every number of ranks 
 to the order of cells and nodes.
 """
 
+import errno
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -142,6 +145,21 @@ def check_suffix(out: Path) -> None:
     """Refuse a path that ParaView would not read."""
     if out.suffix != _SUFFIX:
         raise ValueError(f"file for ParaView must end in {_SUFFIX}, got {str(out)!r}")
+
+
+def check_writable(out: Path) -> None:
+    """Make sure that a file can be written, before it is computed.
+
+    Raises:
+        ValueError: the path ends otherwise than ParaView asks for.
+        OSError: it cannot be written.
+    """
+    check_suffix(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(out))
+    with tempfile.TemporaryFile(dir=out.parent):
+        pass
 
 
 def write_fields(cells: EquispacedCells, fields: Mapping[str, Array], out: Path) -> None:

@@ -1,16 +1,29 @@
 """What the parts of a study must have in common."""
 
+import itertools
 from typing import Final
 
 import numpy as np
 
-from fokkerplanck.model import DataMeasure, Network
+from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import InitialDensity
+from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.wording import quoted
 from fokkerplanck.study.errors import StudyError
-from fokkerplanck.study.sections import Matrix
+from fokkerplanck.study.sections import MAX_ANNULI, Matrix
 
 MAX_PARAMETERS: Final = 3  #: meshes exist for the interval, the disk and the ball
+
+#: Distance of spheres, relative to the outermost, up to which they are one, and from which on there
+#: is room for cells between them.
+EQUAL: Final = 1e-9
+LEAST_GAP: Final = 1e-6
+
+#: Growth of a penalty that counts, relative to its size at the origin, and how often the outer
+#: radius is doubled to see it.
+LEAST_GROWTH: Final = 1e-9
+FARTHEST_DOUBLING: Final = 5
 
 
 def check_dimension(network: Network) -> None:
@@ -41,10 +54,61 @@ def check_initial(initial: InitialDensity, dimension: int, annuli: Annuli) -> No
     reach = float(np.linalg.norm(initial.center)) + initial.radius
     if reach > annuli.radius:
         fitting = int(np.ceil(np.log2(reach / annuli.r0)))
+        way_out = f"annuli.count = {fitting}" if fitting <= MAX_ANNULI else "a larger annuli.radius"
         raise StudyError(
             f"initial.radius plus |initial.center| must not exceed the outer radius "
-            f"{annuli.radius:g} of the annuli, got {reach:g}; annuli.count = {fitting} would fit"
+            f"{annuli.radius:g} of the annuli, got {reach:g}; {way_out} would fit"
         )
+    if initial.support_radius < LEAST_GAP * annuli.radius:
+        raise StudyError(
+            f"initial.radius must be at least {LEAST_GAP:g} of the outer radius {annuli.radius:g} "
+            f"of the annuli, got {initial.radius:g}; choose a larger one"
+        )
+
+
+def check_spheres(initial: InitialDensity, cap: Cap, annuli: Annuli) -> None:
+    """Refuse spheres between which there is no room for a cell."""
+    spheres = [("0", 0.0), *(("annuli.radius", float(edge)) for edge in annuli.edges)]
+    spheres += [("cap.radius", edge) for edge in cap.breaks if edge < annuli.radius]
+    if initial.is_centered:
+        spheres.append(("initial.radius", initial.support_radius))
+    spheres.sort(key=lambda sphere: sphere[1])
+    for (inner, r), (outer, R) in itertools.pairwise(spheres):
+        room = (R - r) / annuli.radius
+        if room < LEAST_GAP and not (r > 0.0 and room <= EQUAL):
+            raise StudyError(
+                f"{outer} must be equal to the spheres of other sections, or at least "
+                f"{LEAST_GAP:g} of the outer radius {annuli.radius:g} away, got a sphere at "
+                f"{R:.10g} next to one at {r:.10g} of {inner}; move one of them"
+            )
+
+
+def check_growth(penalty: Penalty, annuli: Annuli) -> None:
+    """Refuse a penalty that does not confine the parameters.
+
+    A convex H grows along a ray if it lies above its value at the origin somewhere on it, and then
+    at least linearly from there on.
+    """
+    directions = _directions(penalty.dimension)
+    origin = float(penalty(np.zeros((1, penalty.dimension)))[0])
+    scale = 1.0 + abs(origin)
+    grows = np.zeros(len(directions), dtype=bool)
+    for radius in annuli.radius * np.exp2(np.arange(FARTHEST_DOUBLING)):
+        grows |= penalty(radius * directions) > origin + LEAST_GROWTH * scale
+    if not grows.all():
+        along = [float(f"{x:.3g}") for x in directions[np.argmin(grows)]]
+        raise StudyError(
+            f"penalty.potential must grow in every direction, got {quoted(penalty.potential)}, "
+            f"which does not along theta = {along}; add a multiple of theta[i]**2 for each i"
+        )
+
+
+def _directions(dimension: int) -> Array:
+    """Unit vectors along the axes and diagonals, and random ones."""
+    lattice = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * dimension), axis=-1).reshape(-1, dimension)
+    seeded = np.random.default_rng(1906).normal(size=(500, dimension))
+    vectors = np.concatenate([lattice[np.any(lattice != 0.0, axis=1)], seeded])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def check_solver(method: str, dimension: int) -> None:

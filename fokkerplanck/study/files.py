@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,24 +11,10 @@ from typing import Any, Final
 from fokkerplanck.runtime.files import replacing
 from fokkerplanck.runtime.provenance import commit, versions
 from fokkerplanck.study.results import Results, Row, depth_text
+from fokkerplanck.study.run_folder import RECORD, TABLE
 from fokkerplanck.study.study import Study
 
 COLUMNS: Final = tuple(field.name for field in fields(Row))
-
-
-def prepare_folder(folder: Path) -> None:
-    """Create a folder for results, and make sure that files can be written there.
-
-    Raises:
-        ValueError: They cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise ValueError(f"output folder {str(folder)!r} must be writable: {reason}") from error
 
 
 def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> None:
@@ -40,7 +25,7 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
         about: What `record` says of the run.
         folder: An existing folder.
     """
-    with replacing(folder / "results.csv") as file:
+    with replacing(folder / TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(cells(row) for row in table.rows)
@@ -57,7 +42,7 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
             for (quantity, annulus, depth), parts in table.parts.items()
         ],
     }
-    with replacing(folder / "results.json") as file:
+    with replacing(folder / RECORD) as file:
         json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
 

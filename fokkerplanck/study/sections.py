@@ -1,87 +1,81 @@
 """The sections of a study file and the rules that each key obeys on its own."""
 
 import math
-import reprlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Strict,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from fokkerplanck.model.network import MAX_DIMENSION, MAX_PARAMETERS
 from fokkerplanck.problem.numerics import FEWEST_VECTORS
+from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.tables import Flag, Number, Positive, Table, Text, Whole, numbers
+from fokkerplanck.runtime.wording import quoted
 
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict()]
-Positive = Annotated[Number, Field(gt=0)]
-Text = Annotated[str, Strict(), Field(min_length=1)]
-Flag = Annotated[bool, Strict()]
 Matrix = tuple[tuple[float, ...], ...]
 
 MAX_DEPTH: Final = 10**9
+MAX_ANNULI: Final = 30
+MAX_DEPTHS: Final = 200  #: numbers of layers in one study
+MAX_RADII: Final = 20  #: further radii of p_0
+MAX_POWER: Final = 64  #: of the polynomial p_0
+MAX_VECTORS: Final = 10_000
+FINEST_ACCURACY: Final = 1e-15  #: what doubles can hold
 
 
-shortened: Final = reprlib.Repr(maxstring=60, maxother=60, maxlist=4, maxtuple=4, maxdict=3).repr
+#: Lengths, times and factors lie between these, so that their products stay in double range.
+SMALLEST_SCALE: Final = 1e-12
+LARGEST_SCALE: Final = 1e12
 
 
-def rows(array: npt.NDArray[np.float64]) -> Matrix:
+def _moderate(value: float) -> float:
+    """Refuse a number that no scale of a problem has."""
+    if not SMALLEST_SCALE <= abs(value) <= LARGEST_SCALE:
+        raise ValueError(
+            f"must lie between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}, got {value:g}; "
+            "choose other units"
+        )
+    return value
+
+
+Scale = Annotated[Positive, AfterValidator(_moderate)]
+Coordinate = Annotated[Number, Field(ge=-LARGEST_SCALE, le=LARGEST_SCALE)]
+
+
+def rows(array: Array) -> Matrix:
     """Return a matrix as tuples."""
     return tuple(tuple(row) for row in array.tolist())
 
 
-class Section(BaseModel):
-    """A table of a study file: frozen, finite numbers only, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class NetworkSection(Section):
+class NetworkSection(Table):
     """``[network]``: the block f_θ."""
 
     field: tuple[Text, ...]  #: one expression per component
-    parameters: Whole | None = Field(None, ge=1)  #: m; by default those that appear in `field`
+    parameters: Whole | None = Field(
+        None, ge=1, le=MAX_PARAMETERS
+    )  #: m; by default those that appear in `field`
 
 
-class FileData(Section):
+class FileData(Table):
     """``[data]`` from a CSV or NPZ file."""
 
     file: Text  #: path, relative to the study file
-    inputs: tuple[Text, ...] = Field(min_length=1)  #: columns of x
-    targets: tuple[Text, ...] = Field(min_length=1)  #: columns of y
+    inputs: tuple[Text, ...] = Field(min_length=1, max_length=MAX_DIMENSION)  #: columns of x
+    targets: tuple[Text, ...] = Field(min_length=1, max_length=MAX_DIMENSION)  #: columns of y
     weights: Text | None = None  #: column of weights, divided by its sum
     standardize: Flag = False  #: shift and scale every column to mean 0 and variance 1
 
 
-def _numbers(value: Any) -> npt.NDArray[np.float64]:
-    """Return a rectangular array of numbers; text and truth values are none."""
-    try:
-        array = np.array(value)
-    except ValueError:
-        array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"must be a rectangular array of numbers, got {shortened(value)}")
-    return array.astype(np.float64)
-
-
 def _points(value: Any) -> Matrix:
     """Read one point per sample; for points of one coordinate a plain list will do."""
-    points = _numbers(value)
+    points = numbers(value)
     if points.ndim not in (1, 2):
-        raise ValueError(f"must be a list of points, got {shortened(value)}")
+        raise ValueError(f"must be a list of points, got {quoted(value)}")
     return rows(points[:, None] if points.ndim == 1 else points)
 
 
-class InlineData(Section):
+class InlineData(Table):
     """``[data]`` written into the study itself."""
 
     inputs: Annotated[Matrix, BeforeValidator(_points)]  #: one list of numbers per sample
@@ -90,12 +84,12 @@ class InlineData(Section):
     standardize: Flag = False
 
 
-class GeneratedData(Section):
+class GeneratedData(Table):
     """``[data]`` drawn by a generator."""
 
     generator: Literal["star"]
     samples: Whole = Field(256, ge=2, le=1_000_000)
-    seed: Whole = Field(1, ge=0)
+    seed: Whole = Field(1, ge=0, lt=2**63)
     standardize: Flag = False
 
 
@@ -105,7 +99,7 @@ def data_form(table: Any) -> str:
     return next((f"{key} form" for key in ("file", "generator") if key in keys), "inline form")
 
 
-DATA_FORMS: Final[dict[str, type[Section]]] = {
+DATA_FORMS: Final[dict[str, type[Table]]] = {
     "file form": FileData,
     "generator form": GeneratedData,
     "inline form": InlineData,
@@ -119,27 +113,27 @@ DataSection = Annotated[
 ]
 
 
-class CapSection(Section):
+class CapSection(Table):
     """``[cap]``: T_Λ."""
 
     kind: Literal["smooth", "tanh", "hard", "none"] = "smooth"
-    radius: Positive = 2.0  #: Λ
+    radius: Scale = 2.0  #: Λ
 
 
-class PenaltySection(Section):
+class PenaltySection(Table):
     """``[penalty]``: γH."""
 
-    gamma: Positive = 0.5
+    gamma: Scale = 0.5
     potential: Text = "quadratic"  #: ``quadratic`` or an expression in theta
 
 
 def _noise(value: Any) -> float | Matrix:
     """Read σ, or the matrix σ I, where the bounds have finite constants."""
-    matrix = np.atleast_2d(_numbers(value))
+    matrix = np.atleast_2d(numbers(value))
     sigma = float(matrix.flat[0]) if matrix.size else math.nan
     if matrix.ndim != 2 or not np.array_equal(matrix, sigma * np.eye(len(matrix))):
         raise ValueError(
-            f"must be a number or a multiple of the identity matrix, got {shortened(value)}; "
+            f"must be a number or a multiple of the identity matrix, got {quoted(value)}; "
             "other matrices are not supported yet"
         )
     if not 0 < sigma < 2:
@@ -153,7 +147,7 @@ def _noise(value: Any) -> float | Matrix:
     )
 
 
-class NoiseSection(Section):
+class NoiseSection(Table):
     """``[noise]``: Σ = σ I, so that D = σ²/2."""
 
     sigma: Annotated[float | Matrix, BeforeValidator(_noise)] = 2.0**0.5
@@ -164,14 +158,16 @@ class NoiseSection(Section):
         return float(np.ravel(self.sigma)[0])
 
 
-class InitialSection(Section):
+class InitialSection(Table):
     """``[initial]``: p_0."""
 
     kind: Literal["bump", "polynomial", "uniform", "gaussian"] = "bump"
-    radius: Positive = 1.0  #: R0
-    radii: tuple[Positive, ...] = ()  #: further R0 for which the sharp constants are measured
-    center: tuple[Number, ...] | None = Field(None, min_length=1)  #: the origin by default
-    power: Number | None = Field(None, ge=0)  #: of ``polynomial``; 2 by default
+    radius: Scale = 1.0  #: R0
+    radii: tuple[Scale, ...] = Field(
+        (), max_length=MAX_RADII
+    )  #: further R0 for which the sharp constants are measured
+    center: tuple[Coordinate, ...] | None = Field(None, min_length=1)  #: the origin by default
+    power: Number | None = Field(None, ge=0, le=MAX_POWER)  #: of ``polynomial``; 2 by default
 
     @model_validator(mode="after")
     def _check_power(self) -> Self:
@@ -181,11 +177,11 @@ class InitialSection(Section):
         return self
 
 
-class AnnuliSection(Section):
+class AnnuliSection(Table):
     """``[annuli]``: the core and the dyadic annuli around it."""
 
-    radius: Positive = 1.0  #: of the core
-    count: Whole = Field(3, ge=0, le=30)
+    radius: Scale = 1.0  #: of the core
+    count: Whole = Field(3, ge=0, le=MAX_ANNULI)
 
 
 def _distinct(depths: tuple[int, ...]) -> tuple[int, ...]:
@@ -198,35 +194,39 @@ def _distinct(depths: tuple[int, ...]) -> tuple[int, ...]:
 Depth = Annotated[Whole, Field(ge=1, le=MAX_DEPTH)]
 
 
-class DepthsSection(Section):
+class DepthsSection(Table):
     """``[depths]``: which N."""
 
-    values: Annotated[tuple[Depth, ...], AfterValidator(_distinct)] = tuple(2**k for k in range(11))
+    values: Annotated[
+        tuple[Depth, ...], Field(max_length=MAX_DEPTHS), AfterValidator(_distinct)
+    ] = tuple(2**k for k in range(11))
     limit: Flag = True  #: whether to compute the limit N → ∞ as well
 
 
-class TimeSection(Section):
+class TimeSection(Table):
     """``[time]``."""
 
-    horizon: Positive = 1.0  #: T
+    horizon: Scale = 1.0  #: T
 
 
-class AccuracySection(Section):
+class AccuracySection(Table):
     """``[accuracy]``."""
 
-    relative: Positive = Field(1e-6, lt=1)  #: uncertainty asked for, relative to each number
+    relative: Positive = Field(
+        1e-6, ge=FINEST_ACCURACY, lt=1
+    )  #: uncertainty asked for, relative to each number
 
 
-class SolverSection(Section):
+class SolverSection(Table):
     """``[solver]``: of the linear systems."""
 
     method: Literal["auto", "cholesky", "iterative"] = "auto"
-    memory: Positive | None = None  #: gigabytes that all ranks together may take
+    memory: Scale | None = None  #: gigabytes that all ranks together may take
     #: pairs of Krylov vectors that a level may hold; by default as many as fit
-    vectors: Whole | None = Field(None, ge=FEWEST_VECTORS)
+    vectors: Whole | None = Field(None, ge=FEWEST_VECTORS, le=MAX_VECTORS)
 
 
-class Settings(Section):
+class Settings(Table):
     """All sections of a study file."""
 
     network: NetworkSection
@@ -242,11 +242,11 @@ class Settings(Section):
     solver: SolverSection = SolverSection()
 
 
-def section_type(name: str, table: Mapping[str, Any]) -> type[Section]:
+def section_type(name: str, table: Mapping[str, Any]) -> type[Table]:
     """Return the section of a name; that of ``[data]`` depends on the table meant for it."""
     if name == "data":
         return DATA_FORMS[data_form(table)]
     section = Settings.model_fields[name].annotation
     assert isinstance(section, type)
-    assert issubclass(section, Section)
+    assert issubclass(section, Table)
     return section

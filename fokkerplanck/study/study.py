@@ -1,6 +1,6 @@
 """A study: what to verify, from a TOML file to checked model objects."""
 
-import tomllib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +11,16 @@ from typing import Any, Final, Self
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.problem.initial import FAMILIES, InitialDensity
+from fokkerplanck.runtime.tables import is_file, read_toml
+from fokkerplanck.runtime.wording import quoted
 from fokkerplanck.study.consistency import (
     check_data,
     check_dimension,
+    check_growth,
     check_initial,
     check_noise,
     check_solver,
+    check_spheres,
 )
 from fokkerplanck.study.data import data_measure
 from fokkerplanck.study.errors import StudyError, blame
@@ -52,10 +56,11 @@ class Study:
         check_data(self.data, self.network)
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
+            check_spheres(initial, self.cap, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
         check_solver(self.settings.solver.method, self.dimension)
-        assert self.cap is not None
-        assert self.penalty is not None
+        with blame("penalty"):
+            check_growth(self.penalty, self.annuli)
         if not self.depths:
             raise StudyError("[depths] needs at least one value, or limit = true")
 
@@ -68,21 +73,17 @@ class Study:
             settings: Changes of single values, ``section.key=value`` with a TOML value.
         """
         path = _find(study)
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"study {path} cannot be read: {error}") from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise StudyError(f"study {path} is no TOML file: {error}") from error
-        return cls.from_dict(overridden(tables, settings), path.stem, path.parent)
+        with blame():
+            tables = read_toml(path, "study")
+        return cls.from_dict(overridden(tables, settings), _title(path), path.parent)
 
     @classmethod
     def from_dict(
         cls, tables: Mapping[str, Any], name: str = "study", folder: Path = Path()
     ) -> Self:
         """Check the tables of a study file and build the study."""
-        check_names(tables)
-        with blame("study"):
+        with blame():
+            check_names(tables)
             settings = Settings.model_validate(tables)
         return cls(name, settings, folder)
 
@@ -169,14 +170,19 @@ class Study:
         return self.settings.accuracy.relative
 
 
+def _title(path: Path) -> str:
+    """Return the name of a study's file in characters that all terminals and figures show."""
+    return re.sub(r"[^\w. -]", "_", path.stem)[:40]
+
+
 def _find(study: str | Path) -> Path:
     """Return the file of a study: a path, or the name of a shipped one."""
     path, shipped = Path(study), shipped_studies()
-    if path.is_file():
+    if is_file(path):
         return path
     if str(study) in shipped:
         return shipped[str(study)]
     raise StudyError(
-        f"study {str(study)!r} must be a TOML file or one of the shipped studies "
+        f"study {quoted(str(study))} must be a TOML file or one of the shipped studies "
         f"{', '.join(shipped)}"
     )

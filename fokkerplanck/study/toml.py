@@ -1,30 +1,30 @@
 """The raw tables of a study file: names that must be known, and values that are changed."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from fokkerplanck.study.errors import StudyError, unknown
+from fokkerplanck.runtime.tables import check_keys, parse_toml
+from fokkerplanck.runtime.wording import quoted, unknown
+from fokkerplanck.study.errors import StudyError
 from fokkerplanck.study.sections import Settings, section_type
+
+#: Characters of a value on the command line.
+LONGEST_SETTING: Final = 100_000
 
 
 def check_names(tables: Mapping[str, Any]) -> None:
     """Check that all sections and keys are known.
 
     Raises:
-        StudyError: One is not.
+        ValueError: One is not.
     """
     for section, table in tables.items():
         if section not in Settings.model_fields:
             raise StudyError(unknown("section", section, Settings.model_fields))
         if not isinstance(table, Mapping):
             raise StudyError(f"{section} must be a section, [{section}], got a single value")
-        keys = section_type(section, table).model_fields
-        for key in table:
-            if key not in keys:
-                raise StudyError(unknown(f"key in [{section}]", key, keys))
+        check_keys(table, section_type(section, table).model_fields, f"in [{section}]")
 
 
 def overridden(tables: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -38,15 +38,17 @@ def overridden(tables: Mapping[str, Any], settings: Iterable[str]) -> dict[str, 
     Raises:
         StudyError: A change has another form, or its section is unknown.
     """
-    changed = deepcopy(dict(tables))
+    changed = {
+        name: dict(table) if isinstance(table, Mapping) else table for name, table in tables.items()
+    }
     for setting in settings:
         place, equals, text = setting.partition("=")
         section, _, key = place.strip().partition(".")
         if not (equals and section and key) or "." in key:
-            raise StudyError(f"--set must have the form section.key=value, got {setting!r}")
+            raise StudyError(f"--set must have the form section.key=value, got {quoted(setting)}")
         if section not in Settings.model_fields:
             raise StudyError(unknown("section", section, Settings.model_fields))
-        value = _value(text.strip())
+        value = _value(place.strip(), text.strip())
         if (section, key) == ("data", "file") and isinstance(value, str):
             value = str(Path.cwd() / value)
         table = changed.setdefault(section, {})
@@ -55,10 +57,15 @@ def overridden(tables: Mapping[str, Any], settings: Iterable[str]) -> dict[str, 
     return changed
 
 
-def _value(text: str) -> Any:
+def _value(place: str, text: str) -> Any:
     """Read a TOML value; what is none is a string."""
+    if len(text) > LONGEST_SETTING:
+        raise StudyError(
+            f"--set {quoted(place)} must have at most {LONGEST_SETTING} characters, "
+            f"got {len(text)}; write it into a study file"
+        )
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {text}")
+    except ValueError:
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text

@@ -56,7 +56,7 @@ def explicit_constants(discretisation: Discretisation, depth: float) -> Explicit
     growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
     weight = math.sqrt(_penalty_integral(discretisation, 1.0 / D - 0.5))
     entropy = C_1 * math.sqrt(problem.horizon / (2.0 * D))
-    density = entropy * math.exp(growth) * weight
+    density = entropy * _exp(growth) * weight
     lipschitz = MARGIN * _largest(
         discretisation, _hessian_norms(discretisation, tables.perturbed(depth))
     )
@@ -72,6 +72,12 @@ def explicit_constants(discretisation: Discretisation, depth: float) -> Explicit
         l1=entropy / problem.initial.l2_norm,
         path=C_1 * _grown(lipschitz, problem.horizon),
     )
+
+
+def _exp(exponent: float) -> float:
+    """``e^exponent``, infinite where it leaves double range."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(exponent))
 
 
 def _grown(rate: float, horizon: float) -> float:
@@ -108,12 +114,13 @@ def _penalty_integral(discretisation: Discretisation, rate: float) -> float:
     inner = space.integrate(np.exp(-4.0 * rate * discretisation.log_bound_weight))
     center = float(penalty(np.zeros((1, m)))[0])
     rim = _smallest_on_sphere(penalty, m, radius)
-    slope = scale * (rim - center) / radius
-    assert slope > 0.0, "H must grow towards the boundary"
+    slope = scale * (rim - center) / (MARGIN * radius)
+    if not slope > 0.0:
+        return math.inf
     area = 2.0 * math.pi ** (m / 2) / math.gamma(m / 2)
     tail = math.gamma(m) * float(gammaincc(m, slope * radius)) / slope**m
-    return inner + area * math.exp(-scale * center) * tail
+    return inner + area * _exp(-scale * center) * tail
 
 
 def _smallest_on_sphere(penalty: Callable[[Array], Array], m: int, radius: float) -> float:
-    return float(np.min(penalty(radius * directions(m, MANY_DIRECTIONS)))) / MARGIN
+    return float(np.min(penalty(radius * directions(m, MANY_DIRECTIONS))))

@@ -48,7 +48,8 @@ def smoothed(measurements: Mapping[float, Measurement]) -> dict[float, Measureme
 
 
 def _with_space_part(number: Number, neighbours: list[Number]) -> Number:
-    relative = max(other.parts["space"] / other.value for other in neighbours if other.value > 0)
+    ratios = (other.parts["space"] / other.value for other in neighbours if other.value > 0)
+    relative = max(ratios, default=0.0)
     space = max(number.parts["space"], relative * number.value)
     return dataclasses.replace(number, parts={**number.parts, "space": space})
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -133,16 +134,26 @@ def test_solver_without_a_result_ends_in_one_line(run, driver, error):
     assert err == ("fokkerplanck: 120 vectors do not do; try a shorter horizon\n" if root() else "")
 
 
-@pytest.mark.serial
-def test_error_of_our_own_keeps_its_traceback(monkeypatch, driver, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+def test_error_of_our_own_is_one_line_and_its_traceback_is_kept(
+    run, driver, monkeypatch, tmp_path, options
+):
     def fail(study, comm, progress, fields):
-        raise ArithmeticError("ours")
+        raise ArithmeticError("ours\x1b[31m\nagain")
 
     driver(fail)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["fokkerplanck", "verify"])
-    with pytest.raises(ArithmeticError, match="ours"):
-        cli.main()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, out, err = run("verify", *options)
+    assert (code, out) == (1, "")
+    if root():
+        *before, line = err.splitlines()
+        assert line.startswith("fokkerplanck: internal error in cli.py:")
+        assert r"ArithmeticError: ours\x1b[31m again; " in line
+        assert ("Traceback (most recent call last):" in before) == bool(options)
+        kept = list(tmp_path.glob("fokkerplanck-crash-*.txt"))
+        assert ["ArithmeticError: ours" in file.read_text() for file in kept] == (
+            [] if options else [True]
+        )
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

@@ -1,27 +1,30 @@
 """The on-disk library of generated modules, shared by processes and ranks."""
 
 import hashlib
+import importlib.machinery
 import importlib.util
 import json
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import numba
 import numpy as np
-from llvmlite.binding import set_option
+from llvmlite.binding import get_host_cpu_name, set_option
 
 from fokkerplanck.model import Network
-from fokkerplanck.runtime.cache import cache_directory, publish
+from fokkerplanck.runtime.cache import cache_directory, clear, is_sealed, locked, publish, seal
 
 GENERATORS: Final = (
+    "model/constants.py",
     "model/expressions.py",
+    "model/functions.py",
     "risk/codegen/*.py",
     "risk/functions/*.py",
     "risk/kernels/*.py",
@@ -46,15 +49,27 @@ def kernel(network: Network, name: str, block: int) -> Callable[..., None]:
         block: Samples per block.
     """
     module = f"{name}_{_key(network, name, block)}"
-    path = cache_directory() / f"{module}.py"
-    if not path.exists():
-        # needs SymPy, which takes as long to import as all the rest together
-        from fokkerplanck.risk.codegen.catalogue import print_kernel
-
-        logger.info("generating the %s kernel of %s", name, ", ".join(network.field))
-        publish(path, print_kernel(network, name, block))
+    folder = cache_directory() / module
     with interleaved():
-        return _import(module, path).run
+        with locked(folder, exclusive=False):
+            if is_sealed(folder):
+                return _import(module, folder).run
+        with locked(folder, exclusive=True):
+            if not is_sealed(folder):
+                clear(folder)
+                _generate(network, name, block, folder / f"{module}.py")
+            run = _import(module, folder).run
+            seal(folder)  # with the machine code that Numba has put beside the source
+        return run
+
+
+def _generate(network: Network, name: str, block: int, path: Path) -> None:
+    """Write the source of a kernel."""
+    # needs SymPy, which takes as long to import as all the rest together
+    from fokkerplanck.risk.codegen.catalogue import print_kernel
+
+    logger.info("generating the %s kernel of %s", name, ", ".join(network.field))
+    publish(path, print_kernel(network, name, block))
 
 
 @contextmanager
@@ -82,6 +97,7 @@ def _key(network: Network, name: str, block: int) -> str:
         "block": block,
         "sources": _sources(),
         "versions": [platform.python_version(), numba.__version__, np.__version__],
+        "machine": [get_host_cpu_name(), numba.config.DISABLE_JIT, numba.config.BOUNDSCHECK],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -94,9 +110,20 @@ def _sources() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def _import(name: str, path: Path) -> ModuleType:
+class _SourceLoader(importlib.machinery.SourceFileLoader):
+    """Reads sources, and neither reads nor writes their bytecode, which no digest covers."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Tell that nothing is known of the source's age, so that bytecode has no place."""
+        raise OSError(f"{path} has no bytecode")
+
+
+def _import(name: str, folder: Path) -> ModuleType:
     """Import a generated module under ``name``."""
-    specification = importlib.util.spec_from_file_location(name, path)
+    path = str(folder / f"{name}.py")
+    specification = importlib.util.spec_from_file_location(
+        name, path, loader=_SourceLoader(name, path)
+    )
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)

@@ -1,11 +1,12 @@
 """Printing of expressions as Python source in the functions that LLVM can vectorise."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, Final
 
 import sympy
 
-from fokkerplanck.model.expressions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
+from fokkerplanck.model.functions import gaussian_cdf, gelu, relu, sigmoid, softplus, step
 
 NAMES: Final[dict[Any, str]] = {
     sympy.tanh: "tanh",
@@ -58,7 +59,9 @@ class Printer:
             self.angles.append(self(expression.args[0]))
         if expression.func in NAMES:
             return f"{NAMES[expression.func]}({self(expression.args[0])})"
-        return repr(float(expression))
+        value = float(expression)
+        # Python reads this as infinity, for which there is no literal
+        return repr(value) if math.isfinite(value) else ("1e999" if value > 0.0 else "-1e999")
 
     def ordered(self, factors: Iterable[sympy.Expr]) -> list[sympy.Expr]:
         """Return numbers first, then what does not vary, then the rest."""
