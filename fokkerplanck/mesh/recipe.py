@@ -48,6 +48,9 @@ _LEAST_SIDE = 1e-6
 #: Smallest distance of spheres, relative to the radius of the ball.
 _LEAST_GAP = 1e-6
 
+#: The same of a cell of the line, which is not curved.
+_LEAST_LENGTH = 1e-8
+
 #: Nodes of the largest mesh, about a gigabyte.
 MAX_NODES = 5_000_000
 
@@ -242,14 +245,15 @@ class Recipe:
     def _check_spheres(self) -> None:
         """Refuse spheres, or ends of cells, between which there is no room for a cell."""
         fixed = np.concatenate([[0.0], self.spheres])
-        if self.family == "interval":
+        gaps, least = np.diff(fixed), _LEAST_GAP
+        if self._inner_points and not np.any(gaps < least * self.radius):
             fixed = distinct(np.concatenate([-fixed, fixed, self._inner_points]))
-        gaps = np.diff(fixed)
-        if np.any(gaps < _LEAST_GAP * self.radius):
+            gaps, least = np.diff(fixed), _LEAST_LENGTH
+        if np.any(gaps < least * self.radius):
             inner, outer = (float(fixed[np.argmin(gaps) + side]) for side in (0, 1))
             raise ValueError(
                 "mesh radius, breaks, points and the annuli's radii must be 0, equal, or at least "
-                f"{_LEAST_GAP:g} of the radius apart, got {inner:.10g} and {outer:.10g}"
+                f"{least:g} of the radius apart, got {inner:.10g} and {outer:.10g}"
             )
 
     def _check_size(self) -> None:

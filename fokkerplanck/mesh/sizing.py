@@ -52,6 +52,9 @@ _GEOMETRY_DEGREES = {1: 1, 2: 6, 3: 8}
 #: Radii at which a potential is looked at.
 _NUM_RADII = 49
 
+#: Kinks are met by cell ends unless another end is so near, in units of the annuli's radius.
+_ROOM = 2e-7
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -120,15 +123,14 @@ class Surroundings:
             *edge,
             *(s * r for r in (*self.annuli.edges, *self.breaks) for s in (-1.0, 1.0)),
         }
-        return (*edge, *_apart(self.kinks, sorted(met)))
+        return (*edge, *_apart(self.kinks, sorted(met), _ROOM * self.annuli.radius))
 
 
-def _apart(values: Sequence[float], met: Sequence[float]) -> list[float]:
+def _apart(values: Sequence[float], met: Sequence[float], gap: float) -> list[float]:
     """Those values between which, and the ends that are met already, there is room for a cell."""
     kept = list(met)
     found = []
     for value in values:
-        gap = _ROOM * max(1.0, abs(value))
         place = bisect(kept, value)
         if all(abs(value - other) > gap for other in kept[max(place - 1, 0) : place + 1]):
             kept.insert(place, value)
