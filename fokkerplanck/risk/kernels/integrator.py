@@ -19,7 +19,8 @@ END: Final = NUM_STAGES + 2  #: where the states at the end of a step stand in t
 WORK_ROWS: Final = END + 3  #: rows of the work space per state
 
 MAX_STEPS: Final = 20_000
-SMALLEST_STEP: Final = 1e-10
+# what a jump of the slope does within it is below rounding
+SMALLEST_STEP: Final = 1e-15
 FIRST_STEP: Final = 0.1
 TINY: Final = 1e-300
 # the result of order 8 is far better than the estimate of order 5 to 7 that controls it
@@ -60,17 +61,22 @@ def make_integrate(field, advance, square_sum):
             advance(theta, w, direction * h)
             error = local_error(w, size, block) / (SAFETY * tolerance)
             factor = 6.0 if error < 1e-7 else 0.9 * error**-0.125
-            if error <= 1.0:
+            # at a kink sensitivities have jumps in their slopes, which no step is small enough for;
+            # where a trajectory blows up, the next steps lead to infinity
+            is_jump = h <= SMALLEST_STEP and error < np.inf
+            if error <= 1.0 or is_jump:
                 w[:size] = w[END * size : (END + 1) * size]
                 w[size : 2 * size] = w[(END - 1) * size : END * size]
-                step = max(h * min(6.0, factor), step if h < step else 0.0)
+                if error <= 1.0:
+                    step = max(h * min(6.0, factor), step if h < step else 0.0)
                 if h >= remaining:
                     return 1.0, step
                 time += h
             else:
-                step = h * max(0.1, factor) if error < np.inf else 0.1 * h
-                if step < SMALLEST_STEP:
+                if h <= SMALLEST_STEP:
                     break
+                step = h * max(0.1, factor) if error < np.inf else 0.1 * h
+                step = max(step, SMALLEST_STEP)
         return time, step
 
     return integrate
