@@ -26,8 +26,8 @@ class PlainNetwork:
     cap: object
     penalty: object
     depth: float
-    tolerance: float = 1e-9  #: of the states of the Neural ODE
-    most_steps: int = 2**14
+    tolerance: float = 1e-8  #: of the states of the Neural ODE
+    most_steps: int = 2**12
     worst: list = field(default_factory=list)  #: errors of the states that were left
 
     def __call__(self, points):

@@ -89,7 +89,7 @@ def test_plain_potentials_are_those_of_the_plain_loops():
     data = DataMeasure([0.3, -1.2], [0.5, 0.1])
     at = np.array([-0.7, 1.1])
     for depth in (3, math.inf):
-        V, E = PlainNetwork(network, data, Cap("none"), penalty, depth)(at)
+        V, E = PlainNetwork(network, data, Cap("none"), penalty, depth, 1e-10)(at)
         for k, theta in enumerate(at):
             value = neural_ode_risk(network, data, at[k : k + 1])[0]
             assert V[k] == pytest.approx(value + 0.5 * theta**2, rel=1e-9)

@@ -1,5 +1,6 @@
 """Risks and their gradients against closed forms and plain loops."""
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from fokkerplanck.model import DataMeasure, Network
-from fokkerplanck.risk import DepthLimit, NeuralODERisk, ResNetRisk, RiskError, reference
+from fokkerplanck.risk import (
+    DepthLimit,
+    NeuralODERisk,
+    ResNetRisk,
+    RiskError,
+    RiskSeries,
+    reference,
+)
 from fokkerplanck.risk.sample_blocks import LARGEST_BLOCK, block_size, blocked
 
 LINEAR = Network(("theta[0]*x[0]",))
@@ -287,3 +295,15 @@ def test_widest_networks_run() -> None:
     slopes = (risk.value(theta + step) - risk.value(theta - step)) / 2e-6
     np.testing.assert_allclose(gradient[0, [0, 37, 63]], slopes, rtol=1e-7, atol=1e-9)
     assert value.shape == (1,)
+
+
+@pytest.mark.parametrize("gap", [1e-4, 1e-5, 0.3])
+def test_a_kink_is_crossed_soon_after_the_start(gap):
+    # u = θ + x is −gap at first, grows by u' = 1 to zero and then by u' = u + 1
+    network, data = Network(("relu(theta[0] + x[0]) + 1",)), DataMeasure([1.0], [0.0])
+    theta = -1.0 - gap
+    table = RiskSeries(network, data).tabulate([[theta]], [math.inf])
+    grown = math.exp(1.0 - gap)
+    x, slope = grown - 1.0 - theta, grown - 1.0
+    assert table.value == pytest.approx([x * x], rel=1e-12)
+    assert table.gradient[0] == pytest.approx([2.0 * x * slope], rel=1e-11)
