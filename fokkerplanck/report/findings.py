@@ -1,32 +1,19 @@
 """What follows from the table, for the terminal: sharp constants, the annulus law, other starts."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from fokkerplanck.study.results import Decay, Estimate, Results, depth_text
+from fokkerplanck.study.results import Decay, Estimate, Results, SharpConstant, depth_text
 
 
 def findings(table: Results) -> Iterator[Grid]:
     """Yield a grid for each kind of finding that the table has."""
     if table.statements:
-        yield _grid(
-            "Sharp constants c* = lim N·(left side)/‖p0‖₂",
-            ("bound", "c*", "order to c*", "second coefficient", "explicit", "measured/explicit"),
-            [
-                (
-                    s.bound,
-                    with_error(s.constant, s.uncertainty),
-                    _estimate(s.order, "{:.3f} ± {:.3f}".format),
-                    _estimate(s.second, with_error),
-                    f"{s.explicit:.4g}",
-                    f"{s.ratio:.2g}",
-                )
-                for s in table.statements
-            ],
-        )
+        yield _constants(table.statements)
     if table.decays:
         yield _laws(table.decays)
     if table.further_radii:
@@ -67,6 +54,29 @@ def with_error(value: float, error: float) -> str:
     return f"{scaled:.{decimals}f}({digit}){suffix}"
 
 
+def _constants(statements: Sequence[SharpConstant]) -> Grid:
+    """Sharp constants and how they are approached, if there is a limit, and explicit ones."""
+    rows = []
+    for s in statements:
+        approach = (
+            ()
+            if s.constant is None or s.uncertainty is None
+            else (
+                with_error(s.constant, s.uncertainty),
+                _estimate(s.order, "{:.3f} ± {:.3f}".format),
+                _estimate(s.second, with_error),
+            )
+        )
+        rows.append((s.bound, *approach, f"{s.explicit:.4g}", f"{s.ratio:.2g}"))
+    if len(rows[0]) == 3:
+        return _grid("Explicit constants", ("bound", "explicit", "measured/explicit"), rows)
+    return _grid(
+        "Sharp constants c* = lim N·(left side)/‖p0‖₂",
+        ("bound", "c*", "order to c*", "second coefficient", "explicit", "measured/explicit"),
+        rows,
+    )
+
+
 def _laws(decays: Sequence[Decay]) -> Grid:
     """Slopes of −ln(N·D_k) over each abscissa; the best one is marked."""
     names = list(dict.fromkeys(fit.abscissa for decay in decays for fit in decay.fits))
@@ -92,12 +102,14 @@ def _laws(decays: Sequence[Decay]) -> Grid:
 
 
 def _starts(table: Results) -> Grid:
-    """c* of each bound for each radius of p_0, the largest measured/explicit below."""
-    own = {statement.bound: statement for statement in table.statements}
+    """N·(left side) for each radius of p_0, the largest measured/explicit below."""
+    depth = table.further_radii[0].depth
+    own = {heading: curve[depth] for heading, curve in table.bounds()}
+    what = "c*(p0)" if math.isinf(depth) else f"N·(left side)/‖p0‖₂ at N = {depth:g}"
     rows = [
         (
             name,
-            with_error(own[name].constant, own[name].uncertainty),
+            with_error(own[name].scaled, own[name].scaled_uncertainty),
             *(with_error(*start.constants[name]) for start in table.further_radii),
         )
         for name in table.further_radii[0].constants
@@ -105,7 +117,7 @@ def _starts(table: Results) -> Grid:
     norms = (f"{start.norm:.6g}" for start in table.further_radii)
     ratios = (f"{max(start.ratios.values()):.2g}" for start in table.further_radii)
     return _grid(
-        "c*(p0) for other radii R0 of p0",
+        f"{what} for other radii R0 of p0",
         ("bound", "R0 of the study", *(f"R0 = {start.radius:g}" for start in table.further_radii)),
         [*rows, ("‖p0‖₂", "", *norms), ("measured/explicit", "", *ratios)],
     )

@@ -13,6 +13,8 @@ from fokkerplanck.study.results import DENSITY, INITIAL_NORM, Results, Row, dept
 
 DECIMALS: Final = 5  #: shown at most
 
+_VERDICTS: Final = {True: "holds", False: "FAILS", None: "open "}
+
 
 def show(table: Results, title: str, console: Console, explain: bool = False) -> None:
     """Print a table, what follows from it, its checks and its notes.
@@ -102,7 +104,4 @@ def _facts(table: Results) -> list[str]:
 
 def _verdicts(table: Results) -> list[str]:
     """One line per check."""
-    return [
-        f"{'holds' if check.holds else 'FAILS'}  {check.name}: {check.detail}"
-        for check in table.checks
-    ]
+    return [f"{_VERDICTS[check.holds]}  {check.name}: {check.detail}" for check in table.checks]

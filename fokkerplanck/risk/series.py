@@ -27,6 +27,7 @@ from fokkerplanck.runtime.arrays import Array
 MAX_DOUBLINGS: Final = 3  #: of the depths of an expansion
 CHUNK: Final = 2_048  #: points whose final states are kept at a time
 FINEST: Final = 1e-14  #: tolerance below which the integrator only rounds
+DOUBT: Final = 0.1  #: relative error from which on differences may be nothing but rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +180,12 @@ class RiskSeries:
 
 
 def _relative(error: Array, values: Array) -> float:
-    """Return the largest error relative to the largest value, value and gradient apart."""
-    if not len(values):
-        return 0.0
+    """Return the largest error relative to the largest value, value and gradient apart.
+
+    What is zero everywhere is so by its formula, without an error. What may be rounding for a good
+    part may be so as a whole.
+    """
     parts = ((error[:, :1], values[:, :1]), (error[:, 1:], values[:, 1:]))
-    return max(float(e.max() / max(np.abs(v).max(), 1e-300)) for e, v in parts)
+    relative = [float(e.max() / np.abs(v).max()) for e, v in parts if v.any()]
+    largest = max(relative, default=0.0)
+    return largest if largest < DOUBT else max(largest, 1.0)

@@ -30,7 +30,7 @@ class Check:
     """A statement that the numbers confirm or refute."""
 
     name: str
-    holds: bool
+    holds: bool | None  #: None where the numbers decide neither way, which is no failure
     detail: str  #: the numbers behind the verdict
 
 
@@ -47,8 +47,8 @@ class SharpConstant:
     """What is found about one bound; everything is divided by ‖p_0‖_2."""
 
     bound: str  #: heading, as in `Results.bounds`
-    constant: float  #: sharp constant ``c* = lim N·(left side)``
-    uncertainty: float  #: of c*
+    constant: float | None  #: sharp constant ``c* = lim N·(left side)``; None without the limit
+    uncertainty: float | None  #: of c*
     order: Estimate | None  #: of ``|N·value − c*| ~ N^{−order}``, where it can be seen
     second: Estimate | None  #: ``lim N (N·value − c*)``
     explicit: float  #: a-priori constant at the largest depth
@@ -79,11 +79,12 @@ class Decay:
 
 @dataclass(frozen=True)
 class FurtherRadius:
-    """The sharp constants for another radius of p_0."""
+    """N·(left side) for another radius of p_0, at one depth."""
 
     radius: float
     norm: float  #: ‖p_0‖_2
-    constants: dict[str, tuple[float, float]]  #: c* and its uncertainty by heading
+    depth: float  #: infinite, so that these are the sharp constants, or else the largest
+    constants: dict[str, tuple[float, float]]  #: with uncertainty, by heading
     ratios: dict[str, float]  #: measured ÷ explicit by heading
 
 
@@ -135,8 +136,8 @@ class Results:
 
     @property
     def holds(self) -> bool:
-        """Whether every check holds."""
-        return all(check.holds for check in self.checks)
+        """Whether no check fails."""
+        return all(check.holds is not False for check in self.checks)
 
     @property
     def depths(self) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from fokkerplanck.difference.number import Number
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.problem.numerics import COARSER_SHIFT
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.verification.convergence import NEGLIGIBLE
+from fokkerplanck.verification.convergence import NEGLIGIBLE, VANISHING, vanishes
 
 #: Krylov vectors that are added when they limit the accuracy.
 _MORE_VECTORS = 10
@@ -142,11 +142,22 @@ def _unknown(measurement: Measurement) -> list[Number]:
     ]
 
 
+def coincide(measurement: Measurement) -> bool:
+    """Whether p and p^N are the same up to rounding."""
+    whole = measurement.density_l1[""]
+    return vanishes(whole.value, whole.uncertainty)
+
+
 def inaccurate(measurement: Measurement, tolerance: float) -> dict[tuple[str, str], Number]:
     """Numbers that are less accurate than asked, by quantity and annulus.
 
-    (C) and (D) are to be accurate relative to themselves, (A) and (B) relative to (C).
+    (C) and (D) are to be accurate relative to themselves, (A) and (B) relative to (C). Where p and
+    p^N are the same only (B) is left, which then is to be accurate relative to itself.
     """
+    if coincide(measurement):
+        risk, error = measurement.risk, measurement.risk.uncertainty
+        missed = error > max(tolerance * risk.value, VANISHING)
+        return {("risk", ""): risk} if missed else {}
     scale = measurement.density_l1[""].value
     return {
         (quantity, annulus): number

@@ -12,6 +12,9 @@ from fokkerplanck.study.results import Estimate, Row
 #: Numbers below this need not meet the accuracy.
 NEGLIGIBLE = 1e-30
 
+#: Uncertainty up to which N·(C) counts as zero where it is not larger; p has the mass 1.
+VANISHING = 1e-10
+
 _FEWEST_DEPTHS = 3
 
 #: Most depths through which a polynomial in 1/N is laid.
@@ -21,51 +24,102 @@ _MOST_NODES = 6
 def fitted_rate(rows: Mapping[float, Row]) -> Estimate | None:
     """Order of ``|N·value − c*| ~ N^{−order}``, c* being the row at infinite depth.
 
+    It is fitted over the `fitted_distances`; None where there are none.
+    """
+    gaps = fitted_distances(rows)
+    if not gaps:
+        return None
+    line = fitted_line(np.log(list(gaps)), np.log(list(gaps.values())))
+    return Estimate(-line.slope, line.slope_error)
+
+
+def fitted_distances(rows: Mapping[float, Row]) -> dict[float, float]:
+    """``|N·value − c*|`` by depth, increasing, for those depths that tell the order.
+
     Depths whose distance to the limit is not three times its uncertainty are left out, and so is
-    the shallower half, where higher powers of 1/N matter. None where fewer than three remain, or
-    where there is no limit.
+    the shallower half, where higher powers of 1/N matter. None are left where fewer than three
+    would be, or where there is no limit.
     """
     limit, finite = _split(rows)
     if limit is None or limit.value <= NEGLIGIBLE:
-        return None
+        return {}
     distances = {N: abs(row.scaled - limit.scaled) for N, row in finite.items()}
-    gaps = {
-        N: distances[N]
+    gaps = [
+        N
         for N, row in finite.items()
         if distances[N] > 3.0 * (row.scaled_uncertainty + limit.scaled_uncertainty)
-    }
+    ]
     deepest = sorted(gaps)[-max(_FEWEST_DEPTHS, len(gaps) // 2) :]
-    if len(deepest) < _FEWEST_DEPTHS:
-        return None
-    line = fitted_line(np.log(deepest), np.log([gaps[N] for N in deepest]))
-    return Estimate(-line.slope, line.slope_error)
+    return {N: distances[N] for N in deepest} if len(deepest) >= _FEWEST_DEPTHS else {}
+
+
+def vanishes(value: float, uncertainty: float) -> bool:
+    """Whether N·(C) is zero, up to rounding: whether p and p^N are the same."""
+    return value <= uncertainty <= VANISHING
 
 
 def second_coefficient(rows: Mapping[float, Row]) -> Estimate | None:
     """``lim N (N·value − c*)`` with a bound of its error.
 
-    ``N (N·value − c*)`` is a smooth function of h = 1/N. Polynomials through a few consecutive
-    depths are evaluated at h = 0; the error of each is its change without the shallowest of them
-    plus what the uncertainties make, and the best is taken. None with less than two depths.
+    ``N (N·value − c*)`` is a smooth function of h = 1/N, see `_at_zero`. None with less than two
+    depths.
     """
     limit, finite = _split(rows)
     if limit is None or limit.value <= NEGLIGIBLE:
         return None
-    depths = sorted(finite)
-    nodes = np.array(depths)
-    values = np.array([N * (finite[N].scaled - limit.scaled) for N in depths])
-    errors = np.array(
-        [N * (finite[N].scaled_uncertainty + limit.scaled_uncertainty) for N in depths]
+    return _at_zero(
+        {
+            N: Estimate(
+                N * (row.scaled - limit.scaled),
+                N * (row.scaled_uncertainty + limit.scaled_uncertainty),
+            )
+            for N, row in finite.items()
+        }
     )
-    found = []
-    for first in range(len(depths)):
-        for last in range(first + 2, min(first + _MOST_NODES, len(depths)) + 1):
-            weights = _weights_at_zero(1.0 / nodes[first:last])
-            value = float(weights @ values[first:last])
-            fewer = _weights_at_zero(1.0 / nodes[first + 1 : last]) @ values[first + 1 : last]
-            shared_krylov_error = float(np.abs(weights) @ errors[first:last])
-            found.append(Estimate(value, abs(value - float(fewer)) + shared_krylov_error))
+
+
+def extrapolated(rows: Mapping[float, Row]) -> Estimate | None:
+    """What the finite depths alone say of ``lim N·value``, with an error that is not too small.
+
+    Polynomials in h = 1/N end at the largest depth; the error is the distance to the farthest of
+    them, N·value at the largest depth among them. None with less than two depths.
+    """
+    _, finite = _split(rows)
+    deepest = sorted(finite)[-_MOST_NODES:]
+    values = {N: Estimate(finite[N].scaled, finite[N].scaled_uncertainty) for N in deepest}
+    found = [
+        _extrapolation({N: values[N] for N in deepest[first:]}) for first in range(len(deepest) - 1)
+    ]
+    if not found:
+        return None
+    best = min(found, key=lambda estimate: estimate.error)
+    spread = max(abs(other.value - best.value) for other in (*found, values[deepest[-1]]))
+    return Estimate(best.value, best.error + spread)
+
+
+def _at_zero(values: Mapping[float, Estimate]) -> Estimate | None:
+    """Extrapolate a function of the depth, smooth in h = 1/N, to h = 0.
+
+    Polynomials through a few consecutive depths are evaluated there; the error of each is its
+    change without the shallowest of them plus what the uncertainties make, and the best is taken.
+    """
+    depths = sorted(values)
+    found = [
+        _extrapolation({N: values[N] for N in depths[first:last]})
+        for first in range(len(depths))
+        for last in range(first + 2, min(first + _MOST_NODES, len(depths)) + 1)
+    ]
     return min(found, key=lambda estimate: estimate.error, default=None)
+
+
+def _extrapolation(values: Mapping[float, Estimate]) -> Estimate:
+    """By the polynomial through all of these depths."""
+    h = 1.0 / np.array(list(values))
+    at_depths, errors = np.array([[each.value, each.error] for each in values.values()]).T
+    weights = _weights_at_zero(h)
+    value = float(weights @ at_depths)
+    fewer = float(_weights_at_zero(h[1:]) @ at_depths[1:])
+    return Estimate(value, abs(value - fewer) + float(np.abs(weights) @ errors))
 
 
 @dataclass(frozen=True)

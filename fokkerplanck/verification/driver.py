@@ -10,7 +10,7 @@ from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.study import Study
 from fokkerplanck.study.results import Decay, FurtherRadius, Results
-from fokkerplanck.verification.accuracy import measured
+from fokkerplanck.verification.accuracy import coincide, measured
 from fokkerplanck.verification.annulus_law import decay
 from fokkerplanck.verification.checks import check_bounds, check_further_radius
 from fokkerplanck.verification.explicit_constants import ExplicitConstants, explicit_constants
@@ -64,7 +64,7 @@ def run(
         constants[depth] = explicit_constants(pair[0], depth)
         if depth == waiting[0]:
             with progress.stage("measure"):
-                decays = _decays(solutions, measurement)
+                decays = () if coincide(measurement) else _decays(solutions, measurement)
         for observer in (painter, *observers):
             observer.measured(measurement, solutions[0])
         # The factors of this depth make room for those of the next.
@@ -80,7 +80,7 @@ def run(
             *(check_further_radius(radius) for radius in further_radii),
         ),
         notes=(
-            *notes(study, pair[0], measurements[waiting[0]], constants[waiting[0]]),
+            *notes(study, pair[0], measurements, constants[waiting[0]]),
             *limits(measurements, study.tolerance),
         ),
         statements=sharp_constants(results, constants),

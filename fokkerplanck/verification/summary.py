@@ -10,8 +10,8 @@ from fokkerplanck.difference.number import Number
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.study import Study
 from fokkerplanck.study.results import FurtherRadius, History, Results, Row, SharpConstant
-from fokkerplanck.verification.accuracy import inaccurate
-from fokkerplanck.verification.checks import EXPLICIT
+from fokkerplanck.verification.accuracy import coincide, inaccurate
+from fokkerplanck.verification.checks import EXPLICIT, ratio
 from fokkerplanck.verification.convergence import fitted_rate, second_coefficient
 from fokkerplanck.verification.explicit_constants import ExplicitConstants
 
@@ -56,8 +56,8 @@ def _with_space_part(number: Number, neighbours: list[Number]) -> Number:
 
 def table_rows(measurements: Mapping[float, Measurement], study: Study) -> tuple[Row, ...]:
     """The table's rows: the norm of p_0, then the numbers depth by depth."""
-    norm = study.initial.l2_norm
-    rows = [Row("p0_l2", "", math.inf, 0.0, norm, 1e-12 * norm, 1.0, 1e-12)]
+    norm, error = study.initial.l2_norm, study.initial.l2_norm_error
+    rows = [Row("p0_l2", "", math.inf, 0.0, norm, error, 1.0, error / norm)]
     for depth, measurement in sorted(measurements.items()):
         factor = 1.0 if math.isinf(depth) else depth
         for (quantity, annulus), number in measurement.bounds.items():
@@ -84,17 +84,18 @@ def table_rows(measurements: Mapping[float, Measurement], study: Study) -> tuple
 def sharp_constants(
     table: Results, constants: Mapping[float, ExplicitConstants]
 ) -> tuple[SharpConstant, ...]:
-    """What is found about each bound."""
+    """What is found about each bound; without the limit there is no sharp constant."""
     found = []
     for heading, curve in table.bounds():
         deepest = curve[max(curve)]
         quantity = EXPLICIT.get(heading, "density_l1")
-        ratios = [row.scaled / getattr(constants[N], quantity) for N, row in curve.items()]
+        ratios = [ratio(row.scaled, getattr(constants[N], quantity)) for N, row in curve.items()]
+        limit = curve.get(math.inf)
         found.append(
             SharpConstant(
                 heading,
-                deepest.scaled,
-                deepest.scaled_uncertainty,
+                None if limit is None else limit.scaled,
+                None if limit is None else limit.scaled_uncertainty,
                 fitted_rate(curve),
                 second_coefficient(curve),
                 getattr(constants[deepest.depth], quantity),
@@ -107,7 +108,7 @@ def sharp_constants(
 def further_radius(
     initial: InitialDensity, measurement: Measurement, constants: ExplicitConstants
 ) -> FurtherRadius:
-    """The sharp constants from one initial density, divided by its norm."""
+    """N·(left side) from one initial density, divided by its norm."""
     norm = initial.l2_norm
     names = {("density_l1", ""): "(C)", ("mean", ""): "(A)", ("risk", ""): "(B)", ("l1", ""): "L¹"}
     found = {
@@ -117,9 +118,10 @@ def further_radius(
     return FurtherRadius(
         initial.radius,
         norm,
+        measurement.depth,
         {name: (number.value / norm, number.uncertainty / norm) for name, number in found.items()},
         {
-            name: found[name].value / norm / getattr(constants, quantity)
+            name: ratio(found[name].value / norm, getattr(constants, quantity))
             for name, quantity in EXPLICIT.items()
         },
     )
@@ -161,9 +163,13 @@ def limits(measurements: Mapping[float, Measurement], tolerance: float) -> tuple
 
 
 def notes(
-    study: Study, discretisation: Discretisation, deepest: Measurement, constants: ExplicitConstants
+    study: Study,
+    discretisation: Discretisation,
+    measurements: Mapping[float, Measurement],
+    constants: ExplicitConstants,
 ) -> tuple[str, ...]:
     """What a reader of the table should know; the constants are those of the largest depth."""
+    deepest = measurements[max(measurements)]
     space = discretisation.space
     cells = space.domain.mesh.topology.index_map(space.domain.dimension).size_global
     found = [
@@ -177,7 +183,17 @@ def notes(
             "the network has kinks: the theory's smoothness assumption does not hold, and the order"
             " that is seen above need not be 1"
         )
-    if deepest.mean.value <= deepest.mean.uncertainty:
+    if math.isfinite(max(measurements)):
+        found.append(
+            "without depths.limit = true no sharp constant c* is known, nor whether N·value settles"
+        )
+    same = [N for N, measurement in measurements.items() if coincide(measurement)]
+    if same:
+        found.append(
+            f"p and p^N are the same for {len(same)} of {len(measurements)} depths: there "
+            f"∇(V − V_N) is zero up to rounding"
+        )
+    elif deepest.mean.value <= deepest.mean.uncertainty:
         found.append("(A) is zero up to its uncertainty, as for a potential and p0 that are even")
     if study.cap.kind == "none":
         found.append("without a cap the bounds (A)-(D) are not proven")

@@ -1,5 +1,6 @@
 from math import pi, sqrt
 
+import mpmath
 import numpy as np
 import pytest
 from mpi4py import MPI
@@ -35,6 +36,35 @@ def space(request):
 def test_closed_forms(initial, value, l2_norm):
     np.testing.assert_allclose(initial(np.array([initial.center])), [value], rtol=1e-13)
     np.testing.assert_allclose(initial.l2_norm, l2_norm, rtol=1e-13)
+
+
+@pytest.mark.parametrize("power", [0.5, 100.0, 1e4, 1e6, 1e9])
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_norm_of_any_power_is_exact(m, power):
+    """Narrow peaks and differences of large logarithms cost no digits."""
+    with mpmath.workdps(40):
+        half, q = mpmath.mpf(m) / 2, mpmath.mpf(power)
+        area = 2 * mpmath.pi**half / mpmath.gamma(half) * mpmath.mpf(RADIUS) ** m
+        mass, square = (area * mpmath.beta(half, k * q + 1) / 2 for k in (1, 2))
+        norm = float(mpmath.sqrt(square) / mass)
+    initial = Polynomial((0.0,) * m, RADIUS, power)
+    assert abs(initial.l2_norm - norm) <= initial.l2_norm_error < 1e-12 * norm
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_norm_of_the_bump_is_within_its_error(m):
+    def moment(k):
+        def integrand(s):
+            return mpmath.exp(k * (1 - 1 / (1 - s * s))) * s ** (m - 1)
+
+        return mpmath.quad(integrand, [0, 0.5, 0.8, 0.9, 1])
+
+    with mpmath.workdps(30):
+        area = 2 * mpmath.pi ** (mpmath.mpf(m) / 2) / mpmath.gamma(mpmath.mpf(m) / 2)
+        norm = float(mpmath.sqrt(area * mpmath.mpf(RADIUS) ** m * moment(2)))
+        norm /= float(area * mpmath.mpf(RADIUS) ** m * moment(1))
+    bump = Bump((0.0,) * m, RADIUS)
+    assert abs(bump.l2_norm - norm) <= bump.l2_norm_error < 1e-12 * norm
 
 
 def test_bump_vanishes_with_all_derivatives_at_its_edge():

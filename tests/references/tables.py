@@ -47,6 +47,6 @@ def example(holds: bool = True) -> Results:
         decays=(
             Decay(0.25, (0.02, 1.25e-6), (1e-9, 1.0), (Fit("4^k", 0.5, 0.01, 0.2),), 0.3, ("1",)),
         ),
-        further_radii=(FurtherRadius(0.5, 1.6, {"(C)": (0.05, 1e-9)}, {"(C)": 0.03}),),
+        further_radii=(FurtherRadius(0.5, 1.6, math.inf, {"(C)": (0.05, 1e-9)}, {"(C)": 0.03}),),
         parts={("density_l1", "", math.inf): {"space": 7e-10, "krylov": 7e-12}},
     )

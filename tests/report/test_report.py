@@ -16,7 +16,14 @@ from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
 from fokkerplanck.study.files import COLUMNS, prepare_folder, record, write_results
-from fokkerplanck.study.results import GridFunction, GridFunctions, History, Row
+from fokkerplanck.study.results import (
+    Check,
+    GridFunction,
+    GridFunctions,
+    History,
+    Row,
+    SharpConstant,
+)
 
 pytestmark = pytest.mark.serial
 
@@ -122,7 +129,32 @@ def test_terminal_states_sharp_constants_laws_and_starts():
         "0.065",
     ] in lines
     assert ["0.25", "0.5", "±", "0.01", "[0.2]*", "0.3", "1"] in lines
-    assert ["(C)", "7.00000000(3)e-02", "5.0000000(1)e-02"] in lines
+    assert ["(C)", "7.0000(2)e-02", "5.0000000(1)e-02"] in lines
+
+
+def test_without_the_limit_nothing_is_called_a_sharp_constant():
+    table = example()
+    rows = tuple(row for row in table.rows if math.isfinite(row.depth) or row.quantity == "p0_l2")
+    statements = (SharpConstant("(C)", None, None, None, None, 1.4, 0.065),)
+    radii = (dataclasses.replace(table.further_radii[0], depth=4.0),)
+    text = printed(
+        dataclasses.replace(table, rows=rows, statements=statements, further_radii=radii)
+    )
+    assert "c*(p0)" not in text
+    assert "Sharp constants" not in text
+    assert "Explicit constants" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["(C)", "1.4", "0.065"] in lines
+    # the value at the largest depth is said to be that
+    assert "N·(left side)/‖p0‖₂ at N = 4 for other radii" in " ".join(text.split())
+    assert ["(C)", "7.5250(2)e-02", "5.0000000(1)e-02"] in lines
+
+
+def test_what_is_not_decided_is_no_failure():
+    open_check = Check("(B) settles", None, "not yet asymptotic: ...")
+    table = dataclasses.replace(example(), checks=(open_check,))
+    assert table.holds
+    assert "open   (B) settles: not yet asymptotic" in printed(table)
 
 
 def test_explanation_shows_parts_relative_to_the_number():

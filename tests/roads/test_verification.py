@@ -278,6 +278,42 @@ def test_iteration_finds_the_numbers_of_the_factors():
         assert any(name in note for note in table.notes)
 
 
+# -- p = p^N
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs"),
+    [
+        ({"field": ["theta[0]"]}, X.tolist()),
+        ({"field": ["tanh(x[0])"], "parameters": 1}, X.tolist()),
+        ({"field": ["tanh(theta[0]*x[0])"]}, [0.0, 0.0, 0.0]),
+    ],
+    ids=["no x", "no theta", "no inputs"],
+)
+def test_equal_densities_are_a_result(network, inputs):
+    tables = changed(
+        data={"inputs": inputs}, accuracy={"relative": 1e-4}, depths={"values": [1, 2, 4, 128]}
+    )
+    table = measured(tables | {"network": network})
+    assert table.holds
+    assert any("p and p^N are the same for 5 of 5 depths" in note for note in table.notes)
+    assert not any("less accurate than asked" in note for note in table.notes)
+    for quantity in ("density_l1", "mean", "l1"):
+        for row in table.curve(quantity).values():
+            assert row.value <= row.uncertainty < 1e-12
+
+
+def test_risks_differ_where_densities_do_not():
+    """V − V_N does not depend on θ, so that (B) is its constant."""
+    network = {"field": ["tanh(x[0])"], "parameters": 1}
+    tables = changed(depths={"values": [1], "limit": False}, accuracy={"relative": 1e-4})
+    row = measured(tables | {"network": network}).curve("risk")[1.0]
+    # sinh x(1) = e sinh x(0) along the flow of tanh
+    end = np.arcsinh(np.e * np.sinh(X))
+    truth = abs(WEIGHTS @ ((Y - end) ** 2 - (Y - X - np.tanh(X)) ** 2))
+    assert abs(row.value - truth) <= row.uncertainty < 1e-6 * truth
+
+
 # -- notes
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck.study.results import Results, Row
-from fokkerplanck.verification.checks import accuracy_check, check_bounds
+from fokkerplanck.verification.checks import accuracy_check, check_bounds, settling
 from fokkerplanck.verification.convergence import NEGLIGIBLE, fitted_rate, second_coefficient
 from fokkerplanck.verification.explicit_constants import ExplicitConstants
 
@@ -155,3 +155,55 @@ def test_values_that_do_not_approach_the_limit_fail():
 
     found = verdicts(bounds(core=stuck))
     assert [name for name, holds in found.items() if not holds] == ["core settles"]
+
+
+def test_what_depths_say_of_the_limit_decides_where_distances_do_not():
+    def stuck(N):
+        return 1.0 + (0.0 if math.isinf(N) else 0.1 - 0.01 / N)
+
+    # the distances grow, and to something: the limit is wrong
+    check = settling("core", curve(stuck))
+    assert check.holds is False
+    assert "extrapolate to 1.1 ±" in check.detail
+    assert "c* = 1;" in check.detail
+
+
+def test_distances_that_have_not_begun_to_fall_decide_nothing():
+    """N·(B) of the study `geyser1` crosses its limit near N = 2 and turns near N = 7."""
+    depths = (*map(float, range(1, 8)), math.inf)
+    values = [2.54, 2.400, 2.386, 2.3833, 2.38318, 2.38338, 2.3837, 2.3955]
+    check = settling("(B)", curve(dict(zip(depths, values, strict=True)).get, depths=depths))
+    assert check.holds is None
+    assert check.detail.startswith("not yet asymptotic: the depths extrapolate to ")
+    assert "over N = 5..7; at least N^-0.5 is asked" in check.detail
+
+
+def test_the_rule_by_which_a_bound_settles_is_said():
+    check = settling("(C)", curve(lambda N: 1.0 + 0.3 / N))
+    assert check.holds
+    assert check.detail == (
+        "|N·value − c*| goes like N^-1.000 ± 0.000 over N = 64..1024; at least N^-0.5 is asked"
+    )
+
+
+def test_without_the_limit_nothing_settles():
+    assert settling("(C)", curve(lambda N: 1.0 + 0.3 / N, depths=DEPTHS[:-1])) is None
+
+
+# -- p = p^N
+
+
+def test_zeros_meet_every_check():
+    rows = [row(N, 0.0, quantity=q) for N in DEPTHS for q in QUANTITIES]
+    found = verdicts(rows, constant=0.0)
+    assert found == dict.fromkeys([*(f"{h} explicit constant" for h in HEADINGS), "accuracy"], True)
+
+
+def test_rounding_of_zeros_needs_no_accuracy():
+    rows = [row(N, 1e-15 * N, 2.0, quantity=q) for N in DEPTHS[:-1] for q in QUANTITIES]
+    check = accuracy_check(Results(tuple(rows)), 1e-6)
+    assert check.holds
+    assert check.detail == "N·(C)/‖p0‖₂ is zero up to 2.0e-12"
+    # an uncertainty that rounding does not explain is one that misses the accuracy
+    blurred = [row(N, 1e-6, 2.0, quantity=q) for N in DEPTHS[:-1] for q in QUANTITIES]
+    assert not accuracy_check(Results(tuple(blurred)), 1e-6).holds
