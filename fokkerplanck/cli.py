@@ -21,6 +21,7 @@ from fokkerplanck.linalg.conjugate_gradients import SolverError
 from fokkerplanck.mesh.recipe import Recipe
 from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.simulation.command import command as simulate
 from fokkerplanck.solution.vtkhdf import write_mesh
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.errors import one_line
@@ -76,6 +77,9 @@ def commands(context: click.Context) -> None:
     """Measure density-error bounds between residual networks and their Neural ODE limit."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+commands.add_command(simulate)
 
 
 @commands.command()
