@@ -180,7 +180,7 @@ def _joined(fits: dict[int, tuple[int, Array]], count: int) -> tuple[Array, Indi
 def _monomials(count: int) -> Array:
     """From Chebyshev coefficients to those of monomials."""
     rows = [np.pad(chebyshev.cheb2poly(e), (0, count))[:count] for e in np.eye(count)]
-    return np.array(rows).T
+    return np.array(rows, dtype=np.float64).T
 
 
 _TO_CHEBYSHEV: Final = np.linalg.inv(

@@ -11,7 +11,7 @@ from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.simulation.agreement import compare
 from fokkerplanck.simulation.ensemble import NUM_TIMES, Simulation
 from fokkerplanck.simulation.estimates import difference_curves, order, risk_curves
-from fokkerplanck.simulation.pathwise import NUM_PATHS, SHARES, PathTheory
+from fokkerplanck.simulation.pathwise import CHUNK, NUM_PATHS, SHARES, PathTheory
 from fokkerplanck.simulation.reference import Reference, Solver
 from fokkerplanck.simulation.schemes import SCHEMES
 from fokkerplanck.simulation.store import Store, digest
@@ -93,7 +93,7 @@ def simulate(
     reference, notes = None, _notes(simulation, sums)
     if options.compare:
         with progress.stage("densities"):
-            found = Solver(study, simulation.factory, ensemble.times).reference(progress)
+            found = Solver(study, comm, simulation.by_depth, ensemble.times).reference(progress)
         reference, notes = (None, (*notes, found)) if isinstance(found, str) else (found, notes)
     q = simulation.scheme.weak
     curves = difference_curves(ensemble.times, sums, changes, q)
@@ -139,15 +139,16 @@ def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bo
 def _theory(
     simulation: Simulation, num_paths: int, store: Store, progress: Progress
 ) -> PathResults | None:
-    """Limits and bounds of the first paths, where there is a cap. Collective."""
-    if simulation.adaptive or not simulation.study.network.is_smooth:
+    """Limits and bounds of the first paths, where the network is smooth. Collective."""
+    if not simulation.study.network.is_smooth:
         return None
     try:
         limit = simulation.factory.limit()
     except RiskError:
         return None
-    theory = PathTheory(simulation.ensemble, simulation.depths, limit, simulation.num_steps)
-    sums = simulation.summed("theory", theory.sums, min(num_paths, NUM_PATHS), store, progress)
+    theory = PathTheory(simulation.ensemble, simulation.depths, limit)
+    count = min(num_paths, NUM_PATHS)
+    sums = simulation.summed("theory", theory.sums, count, store, progress, CHUNK)
     remainder = sums["remainder"][:, 0] / sums["paths"]
     return path_results(sums, order(simulation.depths, remainder), SHARES)
 

@@ -12,7 +12,7 @@ from fokkerplanck.runtime.arrays import Indices
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.simulation.noise import Starts, Wiener
 from fokkerplanck.simulation.paths import Ensemble, integrate, integrate_pair
-from fokkerplanck.simulation.potentials import PotentialFactory, TabulatedPotential
+from fokkerplanck.simulation.potentials import Potential, PotentialFactory, TabulatedPotential
 from fokkerplanck.simulation.schemes import AdaptiveSteps, FixedSteps, Scheme, StepRule
 from fokkerplanck.simulation.statistics import Counters, Sums, added, changes
 from fokkerplanck.simulation.store import Store
@@ -76,6 +76,11 @@ class Simulation:
             np.linspace(0.0, self.study.horizon, NUM_TIMES + 1),
         )
 
+    @property
+    def by_depth(self) -> dict[float, Potential]:
+        """V under infinite depth, and each V_N. Collective at first use."""
+        return dict(zip((np.inf, *self.depths), self.ensemble.potentials, strict=True))
+
     def coarse(self) -> Ensemble:
         """The same paths with half as many steps. Collective at first use."""
         return replace(self.ensemble, rule=self._rule(self.num_steps // 2))
@@ -118,6 +123,7 @@ class Simulation:
         num_paths: int,
         store: Store,
         progress: Progress,
+        chunk: int | None = None,
     ) -> Sums:
         """The sums over paths 0, 1, ..., chunk by chunk. Collective.
 
@@ -130,14 +136,16 @@ class Simulation:
             num_paths: how many paths.
             store: keeps the sums of each chunk.
             progress: hears of it.
+            chunk: paths in a chunk, if not as usual.
         """
-        sizes = [min(self.chunk, num_paths - k) for k in range(0, num_paths, self.chunk)]
+        chunk = chunk or self.chunk
+        sizes = [min(chunk, num_paths - k) for k in range(0, num_paths, chunk)]
         missing = [k for k, size in enumerate(sizes) if not store.has(kind, k, size)]
         self.comm.barrier()  # before the first of them is written
         problem = ""
         try:
             for k in progress.track(missing[self.comm.rank :: self.comm.size], kind):
-                store.save(kind, k, self._chunk_sums(sums, k * self.chunk, sizes[k]))
+                store.save(kind, k, self._chunk_sums(sums, k * chunk, sizes[k]))
         except RiskError as error:
             problem = str(error)
         if problems := [text for text in self.comm.allgather(problem) if text]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from fokkerplanck.runtime.arrays import Array, Indices, Mask
 from fokkerplanck.simulation.noise import Starts, Wiener, merged
+from fokkerplanck.simulation.philox import MOST_STEPS
 from fokkerplanck.simulation.potentials import Potential
 from fokkerplanck.simulation.schemes import Scheme, StepRule
 
@@ -54,9 +55,9 @@ class Trajectories:
 
 def integrate(ensemble: Ensemble, paths: Indices) -> Trajectories:
     """Follow the paths with these numbers, shape (P,), to the horizon."""
-    kept, clock = Trajectories.empty(ensemble, len(paths)), _Clock(ensemble.times, len(paths))
+    kept, clock = Trajectories.empty(ensemble, len(paths)), Clock(ensemble.times, len(paths))
     state = np.repeat(ensemble.starts.points(paths)[None], len(ensemble.potentials), axis=0)
-    for step in range(2**32):
+    for step in range(MOST_STEPS):
         value, slope = evaluated(ensemble.potentials, state)
         clock.store(kept.states, state)
         clock.store(kept.values, value)
@@ -83,10 +84,10 @@ def integrate_pair(ensemble: Ensemble, paths: Indices) -> tuple[Trajectories, Tr
         The fine and the coarse trajectories; the fine ones have no suprema.
     """
     fine, coarse = (Trajectories.empty(ensemble, len(paths)) for _ in range(2))
-    clock = _Clock(ensemble.times, len(paths))
+    clock = Clock(ensemble.times, len(paths))
     state = np.repeat(ensemble.starts.points(paths)[None], len(ensemble.potentials), axis=0)
     other = state.copy()
-    for step in range(0, 2**32, 2):
+    for step in range(0, MOST_STEPS, 2):
         (value, slope), (seen, steep) = (evaluated(ensemble.potentials, s) for s in (state, other))
         for kept, at, values in ((fine, state, value), (coarse, other, seen)):
             clock.store(kept.states, at)
@@ -123,7 +124,7 @@ def distances(state: Array) -> Array:
     return np.sqrt(np.einsum("nip,nip->np", gap, gap))
 
 
-class _Clock:
+class Clock:
     """The time of each path, and which output time it comes to next."""
 
     def __init__(self, times: Array, num_paths: int) -> None:

@@ -13,18 +13,22 @@ from typing import Final
 import numpy as np
 
 from fokkerplanck.runtime.arrays import Array, Indices
-from fokkerplanck.simulation.paths import Ensemble, distances, evaluated
+from fokkerplanck.simulation.paths import Clock, Ensemble, evaluated
+from fokkerplanck.simulation.philox import MOST_STEPS
 from fokkerplanck.simulation.potentials import Potential
 from fokkerplanck.simulation.statistics import Sums, powers
 
 #: Paths whose theory is looked at.
-NUM_PATHS: Final = 4_096
+NUM_PATHS: Final = 2_048
+
+#: Paths in a chunk.
+CHUNK: Final = 256
 
 #: Shares of the paths for which the ratio of the bound is given.
 SHARES: Final = (0.0, 0.5, 0.99, 1.0)
 
-#: How many bounds are kept of each chunk for drawing.
-_KEPT: Final = 512
+#: Paths of each block that are kept for drawing.
+_KEPT: Final = 256
 
 #: Step of central difference quotients of gradients.
 _STEP: Final = 1e-4
@@ -32,12 +36,11 @@ _STEP: Final = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class PathTheory:
-    """SRA1 for paths together with their limit and their bounds, on steps of one size."""
+    """SRA1 for paths together with their limits and their bounds."""
 
     ensemble: Ensemble
     depths: tuple[float, ...]
     limit: Potential  #: ℓ
-    num_steps: int
 
     def sums(self, paths: Indices) -> Sums:
         """Sums over the paths with these numbers.
@@ -57,65 +60,84 @@ class PathTheory:
     def _followed(self, paths: Indices) -> tuple[Array, Array, Array, Array]:
         """Suprema of N|θ − θ^N|, |N(θ − θ^N) − η|, |η| and b, all but the third (n − 1, P)."""
         V, scale = self.ensemble.potentials, np.array(self.depths)[:, None]
+        clock = Clock(self.ensemble.times[[0, -1]], len(paths))
         state = np.repeat(self.ensemble.starts.points(paths)[None], len(V), axis=0)
-        eta = np.zeros_like(state[0])
-        bound = np.zeros((len(V) - 1, len(paths)))
-        h = self.ensemble.times[-1] / self.num_steps
-        steps = np.full(len(paths), h)
+        eta, bound = np.zeros_like(state[0]), np.zeros((len(V) - 1, len(paths)))
         sups, remainder, bounds = (np.zeros_like(bound) for _ in range(3))
         limits = np.zeros(len(paths))
-        for step in range(self.num_steps):
-            dW, dZ = self.ensemble.wiener.increments(paths, step, steps)
-            ahead = state - 0.75 * h * evaluated(V, state)[1] + 1.5 / h * dZ
+        for step in range(MOST_STEPS):
+            slope = evaluated(V, state)[1]
+            if (going := clock.passed()) is not None:
+                state, slope, eta, bound = (
+                    np.compress(going, kind, -1) for kind in (state, slope, eta, bound)
+                )
+            if not clock.active.size:
+                break
+            h = clock.limited(self.ensemble.rule(V, state, slope))
+            dW, dZ = self.ensemble.wiener.increments(paths[clock.active], step, h)
+            ahead = state - 0.75 * h * slope + 1.5 / h * dZ
+            steep = evaluated(V, ahead)[1]
             for n in range(1, len(V)):
-                bound[n - 1] = self._bounded(n, state, ahead, bound[n - 1], h)
+                parts = (self._split(n, *at) for at in ((state, slope), (ahead, steep)))
+                bound[n - 1] = moved_bound(self.depths[n - 1], bound[n - 1], h, *parts)
             eta = self._moved(eta, state[0], ahead[0], h)
-            slopes = evaluated(V, state)[1] + 2.0 * evaluated(V, ahead)[1]
-            state = state - h / 3.0 * slopes + dW
+            state = state - h / 3.0 * (slope + 2.0 * steep) + dW
             gap = scale[:, None] * (state[:1] - state[1:])
             for kept, size in (
-                (sups, scale * distances(state)),
+                (sups, lengths(gap)),
                 (remainder, lengths(gap - eta)),
                 (limits, lengths(eta)),
                 (bounds, bound),
             ):
-                np.maximum(kept, size, out=kept)
+                kept[..., clock.active] = np.maximum(kept[..., clock.active], size)
         return sups, remainder, limits, bounds
 
-    def _moved(self, eta: Array, theta: Array, ahead: Array, h: float) -> Array:
+    def _moved(self, eta: Array, theta: Array, ahead: Array, h: Array) -> Array:
         """The derivative of SRA1 in 1/N."""
         V = self.ensemble.potentials[0]
 
         def slope(at: Array, value: Array) -> Array:
-            return self.limit(at)[1] + np.einsum("ijp,jp->ip", hessian(V, at), value)
+            return self.limit(at)[1] + times(hessian(V, at), value)
 
         first = slope(theta, eta)
         return eta - h / 3.0 * (first + 2.0 * slope(ahead, eta - 0.75 * h * first))
 
-    def _bounded(self, n: int, state: Array, ahead: Array, bound: Array, h: float) -> Array:
-        """The bound after one step.
+    def _split(self, n: int, state: Array, slope: Array) -> tuple[Array, Array]:
+        """Parts of ``∇V(θ) − ∇V_N(θ^N) = g + A (θ − θ^N)``, shapes (m, P) and (m, m, P).
 
-        Let g = ∇(V − V_N)(θ), A the mean Hessian and δ = θ − θ^N. The drifts differ by g + A δ, at
-        the inner point by g' + A'δ' with ``δ' = δ − ¾h(g + A δ)``. So δ becomes ``M δ + r`` with
-        ``M = I − ⅓h A − ⅔h A'(I − ¾h A)`` and ``r = −⅓h g − ⅔h g' + ½h² A' g``. A is taken in the
-        middle of the segment, and what it leaves of the difference of gradients goes to g.
+        A is ∇²V_N in the middle of the segment; what it leaves of the difference goes to g.
         """
-        scale = self.depths[n - 1]
-        g, A = self._split(n, state)
-        inner, B = self._split(n, ahead)
-        one = np.eye(len(g))[:, :, None]
-        early = one - 0.75 * h * A
-        M = one - h / 3.0 * A - 2.0 / 3.0 * h * np.einsum("ijp,jkp->ikp", B, early)
-        r = -h / 3.0 * (g + 2.0 * inner) + 0.5 * h * h * np.einsum("ijp,jp->ip", B, g)
-        return scale * lengths(r) + spectral_norm(M) * bound
-
-    def _split(self, n: int, state: Array) -> tuple[Array, Array]:
-        """Parts of ``∇V(θ) − ∇V_N(θ^N) = g + A (θ − θ^N)``, shapes (m, P) and (m, m, P)."""
-        V, other = self.ensemble.potentials[0], self.ensemble.potentials[n]
         gap = state[0] - state[n]
-        A = hessian(other, state[n] + 0.5 * gap)
-        total = V(state[0])[1] - other(state[n])[1]
-        return total - np.einsum("ijp,jp->ip", A, gap), A
+        A = hessian(self.ensemble.potentials[n], state[n] + 0.5 * gap)
+        return slope[0] - slope[n] - times(A, gap), A
+
+
+def moved_bound(
+    scale: float, bound: Array, h: Array, here: tuple[Array, Array], ahead: tuple[Array, Array]
+) -> Array:
+    """The bound b of ``N|δ|``, δ = θ − θ^N, after one step of SRA1.
+
+    The drifts differ by g + A δ, at the inner point by g' + A'δ' with ``δ' = δ − ¾h(g + A δ)``. So
+    δ becomes ``M δ + r`` with ``M = I − ⅓h A − ⅔h A'(I − ¾h A)`` and
+    ``r = −⅓h g − ⅔h g' + ½h² A' g``.
+
+    Args:
+        scale: N.
+        bound: b before the step, shape (P,).
+        h: step sizes, shape (P,).
+        here: g, shape (m, P), and A, shape (m, m, P).
+        ahead: g' and A'.
+    """
+    (g, A), (inner, B) = here, ahead
+    one = np.eye(len(g))[:, :, None]
+    M = one - h / 3.0 * A - 2.0 / 3.0 * h * np.einsum("ijp,jkp->ikp", B, one - 0.75 * h * A)
+    r = -h / 3.0 * (g + 2.0 * inner) + 0.5 * h * h * times(B, g)
+    return scale * lengths(r) + spectral_norm(M) * bound
+
+
+def times(matrices: Array, vectors: Array) -> Array:
+    """Products (m, P) of matrices (m, m, P) and vectors (m, P)."""
+    return np.einsum("ijp,jp->ip", matrices, vectors)
 
 
 def hessian(potential: Potential, theta: Array) -> Array:

@@ -1,9 +1,10 @@
 """The same quantities from the Fokker–Planck equation: what paths must agree with."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
@@ -11,14 +12,14 @@ from scipy.interpolate import make_interp_spline
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.simulation.potentials import PotentialFactory
+from fokkerplanck.simulation.potentials import Potential
 from fokkerplanck.solution.density import Density
 from fokkerplanck.solution.solve import Solution, solve
 from fokkerplanck.study import Study
 from fokkerplanck.study.errors import one_line
 
-#: Degrees of the elements: of the solution and of the companion that tells its error.
-_DEGREES = (8, 6)
+#: Degree of the elements; a companion of less tells the error.
+_DEGREE = 8
 
 #: Tolerance of the Krylov spaces.
 _TOLERANCE = 1e-10
@@ -75,7 +76,8 @@ class Solver:
     """Solves for p and p^N on one mesh, so that their errors cancel where they are alike."""
 
     study: Study
-    factory: PotentialFactory
+    comm: Any  #: communicator of mpi4py
+    potentials: Mapping[float, Potential]  #: V_N by depth, V under infinite depth
     times: Array  #: output times, of which the early ones are left out
 
     def reference(self, progress: Progress) -> Reference | str:
@@ -84,39 +86,37 @@ class Solver:
             return f"the solver takes up to three parameters, and there are {self.study.dimension}"
         if self.study.cap.kind == "none":
             return "the solver takes capped models only"
-        late = self.times[self.times >= _EARLY * self.study.horizon]
-        depths = [depth for depth in self.study.depths if math.isfinite(depth)]
+        depths = [depth for depth in self.potentials if math.isfinite(depth)]
         try:
-            curves = [self._curves(degree, late, depths, progress) for degree in _DEGREES]
+            found = self._differences(depths, _DEGREE, progress)
+            # errors depend on N but little once N is out of them
+            outer = sorted({depths[0], depths[-1]})
+            other = self._differences(outer, _DEGREE - 2, progress)
         except (ValueError, ArithmeticError) as error:
             return one_line(error)
-        (fine, laws), (coarse, _) = curves
-        known = {N: DepthReference(fine[N], np.abs(fine[N] - coarse[N]), laws[N]) for N in depths}
-        none = np.zeros((len(late), self.study.dimension + 1))
-        known[math.inf] = DepthReference(none, none, laws[math.inf])
-        return Reference(late, known)
+        spread = np.max([np.abs(found[N].difference - other[N].difference) for N in outer], axis=0)
+        known = {N: replace(depth, error=spread) for N, depth in found.items()}
+        return Reference(self._late, known)
 
-    def _curves(
-        self, degree: int, times: Array, depths: list[float], progress: Progress
-    ) -> tuple[dict[float, Array], dict[float, dict[str, Law]]]:
-        """Differences and, for the first degree, laws by depth. Collective."""
+    def _differences(
+        self, depths: Sequence[float], degree: int, progress: Progress
+    ) -> dict[float, DepthReference]:
+        """What elements of a degree say, without errors. Collective."""
         solution = self._solve(math.inf, degree, None)
-        limit = self._expectations(solution, math.inf, times)
-        wanted = degree == _DEGREES[0]
-        laws = {math.inf: self._laws(solution)} if wanted else {}
-        differences = {}
+        limit = self._expectations(solution, math.inf)
+        none = np.zeros_like(limit)
+        found = {math.inf: DepthReference(none, none, self._laws(solution))}
         for depth in progress.track(depths, "densities"):
             other = self._solve(depth, degree, solution)
-            differences[depth] = depth * (limit - self._expectations(other, depth, times))
-            if wanted:
-                laws[depth] = self._laws(other)
-        return differences, laws
+            difference = depth * (limit - self._expectations(other, depth))
+            found[depth] = DepthReference(difference, none, self._laws(other))
+        return found
 
     def _solve(self, depth: float, degree: int, like: Solution | None) -> Solution:
         """The solution of a depth, on the mesh of another. Collective."""
         study = self.study
         return solve(
-            self.factory.direct(depth).value,
+            lambda points: self._values(depth, points),
             study.initial,
             study.horizon,
             self._radius,
@@ -124,19 +124,26 @@ class Solver:
             domain=None if like is None else like.operator.space.domain,
             degree=degree,
             tolerance=_TOLERANCE,
-            comm=self.factory.comm,
+            comm=self.comm,
         )
+
+    def _values(self, depth: float, points: Array) -> Array:
+        """V_N (P,) at points (P, m)."""
+        return self.potentials[depth](np.ascontiguousarray(points.T))[0]
+
+    @cached_property
+    def _late(self) -> Array:
+        return self.times[self.times >= _EARLY * self.study.horizon]
 
     @cached_property
     def _radius(self) -> float:
         return max(self.study.annuli.radius, 2.0 * self.study.initial.outer_radius)
 
-    def _expectations(self, solution: Solution, depth: float, times: Array) -> Array:
-        """``E[θ_t]`` and ``E[V_N(θ_t)]``, shape (K, m + 1). Collective."""
+    def _expectations(self, solution: Solution, depth: float) -> Array:
+        """``E[θ_t]`` and ``E[V_N(θ_t)]`` at the times, shape (K, m + 1). Collective."""
         points = solution.operator.space.points.reshape(-1, self.study.dimension)
-        values = self.factory.direct(depth).value(points)
-        rows = np.concatenate([points, values[:, None]], axis=1)
-        return np.stack([solution.density(t).expectation(lambda _: rows) for t in times])
+        rows = np.concatenate([points, self._values(depth, points)[:, None]], axis=1)
+        return np.stack([solution.density(t).expectation(lambda _: rows) for t in self._late])
 
     def _laws(self, solution: Solution) -> dict[str, Law]:
         """Distribution functions of |θ| and of each parameter at the horizon. Collective."""

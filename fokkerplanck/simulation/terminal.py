@@ -24,10 +24,12 @@ _COLUMNS = (
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print tables of the depths, the checks and the notes."""
-    if not console.is_terminal:
-        console.width = 140
+    grids = _depths(outcome), _exceedances(outcome)
+    unlimited = console.options.update(max_width=10_000)
+    needed = [grid.__rich_measure__(console, unlimited).maximum for grid in grids]
+    console.width = max(console.width if console.is_terminal else 100, *needed)
     console.print(f"\n{outcome.name}: {outcome.num_paths} coupled paths, 99 % intervals")
-    for grid in (_depths(outcome), _exceedances(outcome)):
+    for grid in grids:
         console.print(grid)
     lines = [
         f"{'holds' if check.holds else 'FAILS'}  {check.name}: {check.detail}"
