@@ -1,9 +1,11 @@
 """The command ``simulate``."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import numpy as np
 from mpi4py import MPI
 from rich.console import Console
 
@@ -14,6 +16,7 @@ from fokkerplanck.simulation.files import write_simulation
 from fokkerplanck.simulation.terminal import show
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.files import prepare_folder, record
+from fokkerplanck.study.sections import Matrix, rows
 from fokkerplanck.study.study import DEFAULT
 
 #: Folder of the sums within that of the results.
@@ -26,6 +29,9 @@ SUMS = "simulation"
 @click.option("--steps", default=128, show_default=True, help="Time steps, a multiple of 64.")
 @click.option("--seed", default=1, show_default=True, help="Of all random numbers.")
 @click.option("--scheme", default="sra1", show_default=True, help="sra1 or euler.")
+@click.option(
+    "--sigma", metavar="MATRIX", help="Noise matrix instead of the study's, [[a, b], [c, d]]."
+)
 @click.option("--out", default="results", show_default=True, help="Folder of the results.")
 @click.option("--resume", is_flag=True, help="Use what an earlier run has left in the folder.")
 @click.option("--compare/--no-compare", default=True, help="Solve for the densities, too.")
@@ -42,6 +48,7 @@ def command(
     steps: int,
     seed: int,
     scheme: str,
+    sigma: str | None,
     out: str,
     resume: bool,
     compare: bool,
@@ -49,7 +56,7 @@ def command(
 ) -> int:
     """Follow coupled paths of STUDY, a TOML file or the name of a shipped study."""
     comm, folder = MPI.COMM_WORLD, Path(out)
-    options = Options(paths, steps, seed, scheme, compare=compare)
+    options = Options(paths, steps, seed, scheme, matrix(sigma), compare=compare)
 
     def prepare() -> Study:
         loaded = Study.load(study, settings)
@@ -68,6 +75,19 @@ def command(
 
     _agreed(comm, tell)
     return 0 if outcome.holds else 1
+
+
+def matrix(text: str | None) -> Matrix | None:
+    """Read a matrix that is written as in JSON."""
+    if text is None:
+        return None
+    try:
+        values = np.array(json.loads(text), dtype=np.float64)
+    except (ValueError, TypeError):
+        values = np.empty(0)
+    if values.ndim != 2:
+        raise StudyError(f"--sigma must be a matrix like [[1.0, 0.5], [0.0, 1.0]], got {text!r}")
+    return rows(values)
 
 
 def _agreed[T](comm: MPI.Comm, action: Callable[[], T]) -> T:

@@ -7,16 +7,19 @@ from typing import Any, Final
 import numpy as np
 
 from fokkerplanck.risk.sweep import RiskError
+from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.simulation.agreement import compare
+from fokkerplanck.simulation.agreement import Agreement, compare
 from fokkerplanck.simulation.ensemble import NUM_TIMES, Simulation
-from fokkerplanck.simulation.estimates import difference_curves, order, risk_curves
+from fokkerplanck.simulation.estimates import Curves, difference_curves, order, risk_curves
 from fokkerplanck.simulation.pathwise import CHUNK, NUM_PATHS, SHARES, PathTheory
 from fokkerplanck.simulation.reference import Reference, Solver
 from fokkerplanck.simulation.schemes import SCHEMES
+from fokkerplanck.simulation.statistics import Sums
 from fokkerplanck.simulation.store import Store, digest
 from fokkerplanck.simulation.summary import Outcome, PathResults, path_results
 from fokkerplanck.study import Study, StudyError
+from fokkerplanck.study.sections import Matrix
 
 #: Version of what the sums mean.
 _FORMAT: Final = 1
@@ -37,6 +40,7 @@ class Options:
     steps: int = 128  #: of the horizon; without a cap the fewest that a path takes
     seed: int = 1
     scheme: str = "sra1"  #: ``sra1`` or ``euler``
+    sigma: Matrix | None = None  #: Σ, shape (m, m); by default the study's
     exceed: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003, 0.001)  #: ε of P(sup|θ − θ^N| > ε)
     compare: bool = True  #: whether to solve for the densities, too
     tables: bool = True  #: whether drift tables may be used
@@ -78,9 +82,15 @@ def simulate(
     if not any(np.isfinite(study.depths)):
         raise StudyError("[depths] needs at least one value to simulate")
     simulation = Simulation(
-        study, comm, SCHEMES[options.scheme], options.steps, options.seed, options.exceed,
-        options.tables,
-    )  # fmt: skip
+        study,
+        comm,
+        scheme=SCHEMES[options.scheme],
+        num_steps=options.steps,
+        seed=options.seed,
+        exceed=options.exceed,
+        sigma=_sigma(study, options),
+        tables=options.tables,
+    )
     store = _prepared(simulation, options, folder, resume)
     with progress.stage("tables"):
         ensemble = simulation.ensemble
@@ -93,7 +103,9 @@ def simulate(
     reference, notes = None, _notes(simulation, sums)
     if options.compare:
         with progress.stage("densities"):
-            found = Solver(study, comm, simulation.by_depth, ensemble.times).reference(progress)
+            found = Solver(
+                study, comm, simulation.by_depth, simulation.sigma, ensemble.times
+            ).reference(progress)
         reference, notes = (None, (*notes, found)) if isinstance(found, str) else (found, notes)
     q = simulation.scheme.weak
     curves = difference_curves(ensemble.times, sums, changes, q)
@@ -112,6 +124,17 @@ def simulate(
     )
 
 
+def _sigma(study: Study, options: Options) -> Array:
+    """Σ, shape (m, m)."""
+    m = study.dimension
+    if options.sigma is None:
+        return study.settings.noise.scale * np.eye(m)
+    sigma = np.array(options.sigma, dtype=np.float64)
+    if sigma.shape != (m, m) or not np.isfinite(sigma).all():
+        raise StudyError(f"sigma must be a finite matrix of shape ({m}, {m}), got {options.sigma}")
+    return sigma
+
+
 def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bool) -> Store:
     """The store, with rank 0 having looked at what is there. Collective."""
     study, data = simulation.study, simulation.study.data
@@ -122,6 +145,7 @@ def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bo
         "seed": options.seed,
         "scheme": options.scheme,
         "exceed": options.exceed,
+        "sigma": simulation.sigma.tolist(),
         "tables": options.tables,
         "format": _FORMAT,
     }
@@ -153,14 +177,16 @@ def _theory(
     return path_results(sums, order(simulation.depths, remainder), SHARES)
 
 
-def _compared(reference: Reference | None, curves: Any, simulation: Simulation, sums: Any) -> Any:
+def _compared(
+    reference: Reference | None, curves: Curves, simulation: Simulation, sums: Sums
+) -> Agreement | None:
     """The agreement with the densities, where they are known."""
     if reference is None:
         return None
     return compare(curves, sums, simulation.counters, simulation.study.horizon, reference)
 
 
-def _notes(simulation: Simulation, sums: Any) -> tuple[str, ...]:
+def _notes(simulation: Simulation, sums: Sums) -> tuple[str, ...]:
     """How the paths were followed."""
     count = int(sums["paths"])
     mean = float(sums["steps"]) / count

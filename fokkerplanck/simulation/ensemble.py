@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from fokkerplanck.risk.sweep import RiskError
-from fokkerplanck.runtime.arrays import Indices
+from fokkerplanck.runtime.arrays import Array, Indices
 from fokkerplanck.runtime.progress import Progress
 from fokkerplanck.simulation.noise import Starts, Wiener
 from fokkerplanck.simulation.paths import Ensemble, integrate, integrate_pair
@@ -45,6 +45,7 @@ class Simulation:
     num_steps: int  #: of the horizon, a multiple of twice `NUM_TIMES`; the fewest if adaptive
     seed: int
     exceed: tuple[float, ...]
+    sigma: Array  #: Σ, shape (m, m)
     tables: bool = True  #: whether drift tables may be used
 
     @property
@@ -66,11 +67,10 @@ class Simulation:
     def ensemble(self) -> Ensemble:
         """The paths. Collective at first use."""
         potentials = tuple(self.factory.potential(depth) for depth in (np.inf, *self.depths))
-        m = self.study.dimension
         return Ensemble(
             potentials,
             Starts(self.study.initial, self.seed),
-            Wiener(self.seed, self.study.settings.noise.scale * np.eye(m)),
+            Wiener(self.seed, self.sigma),
             self.scheme,
             self._rule(self.num_steps),
             np.linspace(0.0, self.study.horizon, NUM_TIMES + 1),

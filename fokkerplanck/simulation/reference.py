@@ -78,6 +78,7 @@ class Solver:
     study: Study
     comm: Any  #: communicator of mpi4py
     potentials: Mapping[float, Potential]  #: V_N by depth, V under infinite depth
+    sigma: Array  #: Σ of the paths, shape (m, m)
     times: Array  #: output times, of which the early ones are left out
 
     def reference(self, progress: Progress) -> Reference | str:
@@ -86,6 +87,10 @@ class Solver:
             return f"the solver takes up to three parameters, and there are {self.study.dimension}"
         if self.study.cap.kind == "none":
             return "the solver takes capped models only"
+        if not np.array_equal(
+            self.sigma, self.study.settings.noise.scale * np.eye(len(self.sigma))
+        ):
+            return "the solver takes the study's own scalar noise only"
         depths = [depth for depth in self.potentials if math.isfinite(depth)]
         try:
             found = self._differences(depths, _DEGREE, progress)
@@ -94,7 +99,7 @@ class Solver:
             other = self._differences(outer, _DEGREE - 2, progress)
         except (ValueError, ArithmeticError) as error:
             return one_line(error)
-        spread = np.max([np.abs(found[N].difference - other[N].difference) for N in outer], axis=0)
+        spread = np.abs([found[N].difference - other[N].difference for N in outer]).max(axis=0)
         known = {N: replace(depth, error=spread) for N, depth in found.items()}
         return Reference(self._late, known)
 
