@@ -59,7 +59,7 @@ def command(
     options = Options(paths, steps, seed, scheme, matrix(sigma), compare=compare)
 
     def prepare() -> Study:
-        loaded = Study.load(study, settings)
+        loaded = Study.load(study, settings, needs_mesh=False)
         prepare_folder(folder)
         return loaded
 

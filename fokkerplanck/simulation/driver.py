@@ -163,8 +163,8 @@ def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bo
 def _theory(
     simulation: Simulation, num_paths: int, store: Store, progress: Progress
 ) -> PathResults | None:
-    """Limits and bounds of the first paths, where the network is smooth. Collective."""
-    if not simulation.study.network.is_smooth:
+    """Limits and bounds of the first paths, where there are tables. Collective."""
+    if not simulation.tabulated:  # Hessians by kernels would take longer than all the rest
         return None
     try:
         limit = simulation.factory.limit()

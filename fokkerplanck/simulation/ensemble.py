@@ -93,8 +93,12 @@ class Simulation:
     @property
     def chunk(self) -> int:
         """Paths in a chunk."""
-        tabulated = isinstance(self.ensemble.potentials[0], TabulatedPotential)
-        return _CHUNK if tabulated else _DIRECT_CHUNK
+        return _CHUNK if self.tabulated else _DIRECT_CHUNK
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether all potentials have tables. Collective at first use."""
+        return all(isinstance(V, TabulatedPotential) for V in self.ensemble.potentials)
 
     def _rule(self, num_steps: int) -> StepRule:
         size = self.study.horizon / num_steps

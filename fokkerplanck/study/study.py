@@ -45,10 +45,12 @@ class Study:
     name: str
     settings: Settings
     folder: Path = Path()  #: where relative data files are looked for
+    needs_mesh: bool = True  #: whether parameters without a mesh are refused
 
     def __post_init__(self) -> None:
         """Build the model objects, each of which checks itself, and compare them."""
-        check_dimension(self.network)
+        if self.needs_mesh:
+            check_dimension(self.network)
         check_data(self.data, self.network)
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
@@ -60,12 +62,18 @@ class Study:
             raise StudyError("[depths] needs at least one value, or limit = true")
 
     @classmethod
-    def load(cls, study: str | Path = DEFAULT, settings: Iterable[str] = ()) -> Self:
+    def load(
+        cls,
+        study: str | Path = DEFAULT,
+        settings: Iterable[str] = (),
+        needs_mesh: bool = True,
+    ) -> Self:
         """Read a study.
 
         Args:
             study: A TOML file, or the name of a shipped study.
             settings: Changes of single values, ``section.key=value`` with a TOML value.
+            needs_mesh: Whether more parameters than there are meshes for are refused.
         """
         path = _find(study)
         try:
@@ -74,17 +82,21 @@ class Study:
             raise StudyError(f"study {path} cannot be read: {error}") from error
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise StudyError(f"study {path} is no TOML file: {error}") from error
-        return cls.from_dict(overridden(tables, settings), path.stem, path.parent)
+        return cls.from_dict(overridden(tables, settings), path.stem, path.parent, needs_mesh)
 
     @classmethod
     def from_dict(
-        cls, tables: Mapping[str, Any], name: str = "study", folder: Path = Path()
+        cls,
+        tables: Mapping[str, Any],
+        name: str = "study",
+        folder: Path = Path(),
+        needs_mesh: bool = True,
     ) -> Self:
         """Check the tables of a study file and build the study."""
         check_names(tables)
         with blame("study"):
             settings = Settings.model_validate(tables)
-        return cls(name, settings, folder)
+        return cls(name, settings, folder, needs_mesh)
 
     def with_settings(self, settings: Iterable[str]) -> "Study":
         """Return the study with single values changed, each as ``section.key=value``."""
