@@ -33,8 +33,10 @@ def summed(comm, folder, num_paths, **facts):
         store.prepare(resume=True)
     comm.barrier()
 
+    ensemble = made.ensemble  # its tables are made together
+
     def sums(paths):
-        return made.counters.count(integrate(made.ensemble, paths))
+        return made.counters.count(integrate(ensemble, paths))
 
     return made.summed("paths", sums, num_paths, store, Progress(), 200)
 
