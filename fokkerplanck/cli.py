@@ -25,6 +25,7 @@ from fokkerplanck.runtime import failures, signals, streams
 from fokkerplanck.runtime.failures import Verdict
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
 from fokkerplanck.runtime.wording import brief, quoted
+from fokkerplanck.simulation.command import command as simulate
 from fokkerplanck.solution.vtkhdf import check_writable, write_mesh
 from fokkerplanck.study import Study, StudyError
 from fokkerplanck.study.files import record, write_results
@@ -139,6 +140,9 @@ def commands(context: click.Context) -> None:
     """Measure density-error bounds between residual networks and their Neural ODE limit."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+commands.add_command(simulate)
 
 
 @commands.command()

@@ -35,7 +35,7 @@ _ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True)
-class Flat:
+class KinkPlane:
     """The kink ``normal·θ = offset``; the normal is a unit vector."""
 
     normal: tuple[float, ...]
@@ -49,7 +49,7 @@ class Flat:
 
 
 @dataclass(frozen=True)
-class Sphere:
+class KinkSphere:
     """The kink ``|θ − center| = radius``, for two parameters a circle."""
 
     center: tuple[float, ...]
@@ -113,10 +113,10 @@ def _crossing(
 
 def surfaces(
     network: Network, data: DataMeasure, cap: Cap, penalty: Penalty
-) -> list[Flat | Sphere]:
+) -> list[KinkPlane | KinkSphere]:
     """Return the flat and round kinks of the first layer, and those of the penalty."""
     m = network.num_parameters
-    found: list[Flat | Sphere] = []
+    found: list[KinkPlane | KinkSphere] = []
     for argument in singular_arguments(network.expressions):
         for shape in _shapes(argument.expression, m, data.inputs):
             found += _uncapped(shape, cap)
@@ -126,7 +126,7 @@ def surfaces(
     return found
 
 
-def _shapes(argument: sympy.Expr, m: int, inputs: Array) -> Iterator[Flat | Sphere]:
+def _shapes(argument: sympy.Expr, m: int, inputs: Array) -> Iterator[KinkPlane | KinkSphere]:
     """The zeros of an argument of θ and x for each input, if they are flat or round."""
     theta = [component("theta", i) for i in range(m)]
     if not argument.is_polynomial(*theta):
@@ -139,7 +139,7 @@ def _shapes(argument: sympy.Expr, m: int, inputs: Array) -> Iterator[Flat | Sphe
         yield from _shape(dict(zip(terms, numbers, strict=True)), m)
 
 
-def _shape(coefficients: dict[tuple[int, ...], float], m: int) -> Iterator[Flat | Sphere]:
+def _shape(coefficients: dict[tuple[int, ...], float], m: int) -> Iterator[KinkPlane | KinkSphere]:
     """The zeros of one polynomial, by its coefficients under their exponents."""
     largest = max(map(abs, coefficients.values()))
     kept = {k: c for k, c in coefficients.items() if abs(c) > _ROUNDING * largest}
@@ -152,23 +152,23 @@ def _shape(coefficients: dict[tuple[int, ...], float], m: int) -> Iterator[Flat 
         center = -0.5 * linear / squares[0]
         radius = float(center @ center - constant / squares[0])
         if radius > 0:
-            yield Sphere(tuple(center.tolist()), math.sqrt(radius), math.inf)
+            yield KinkSphere(tuple(center.tolist()), math.sqrt(radius), math.inf)
     elif length := float(np.linalg.norm(linear)):
-        yield Flat(tuple((linear / length).tolist()), -constant / length, math.inf)
+        yield KinkPlane(tuple((linear / length).tolist()), -constant / length, math.inf)
 
 
-def _uncapped(shape: Flat | Sphere, cap: Cap) -> Iterator[Flat | Sphere]:
+def _uncapped(shape: KinkPlane | KinkSphere, cap: Cap) -> Iterator[KinkPlane | KinkSphere]:
     """The shape of a kink in θ from that in the capped parameters ``T_Λ θ``, where it keeps it."""
-    if cap.kind == "none" or (isinstance(shape, Flat) and not shape.offset):
+    if cap.kind == "none" or (isinstance(shape, KinkPlane) and not shape.offset):
         yield shape
-    elif isinstance(shape, Sphere) and not any(shape.center):
+    elif isinstance(shape, KinkSphere) and not any(shape.center):
         yield from _uncapped_sphere(shape, cap)
     elif cap.kind != "tanh" and shape.distance < cap.radius:
         # T_Λ is the identity up to its first break.
         yield replace(shape, reach=cap.radius)
 
 
-def _uncapped_sphere(shape: Sphere, cap: Cap) -> Iterator[Sphere]:
+def _uncapped_sphere(shape: KinkSphere, cap: Cap) -> Iterator[KinkSphere]:
     """The sphere ``ρ(|θ|) = radius`` around the origin, if the cap reaches so far."""
 
     def excess(r: float) -> float:
@@ -178,4 +178,4 @@ def _uncapped_sphere(shape: Sphere, cap: Cap) -> Iterator[Sphere]:
 
     far = 40.0 * cap.radius
     if excess(far) > 0:
-        yield Sphere(shape.center, float(brentq(excess, 0.0, far, xtol=1e-15)), math.inf)
+        yield KinkSphere(shape.center, float(brentq(excess, 0.0, far, xtol=1e-15)), math.inf)

@@ -100,6 +100,23 @@ class RunFolder:
             self._previous.rmdir()
 
 
+def make_writable(folder: Path) -> None:
+    """Create a folder in which a run keeps files while it goes on, and make sure that it can.
+
+    Raises:
+        ValueError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"output folder {quoted(str(folder))} must be writable: "
+            f"{one_line(error.strerror or error)}; choose another --out"
+        ) from error
+
+
 def _remove_leftovers(place: Path) -> None:
     """Remove what killed runs of this machine have left."""
     for folder in place.glob(f"{_PREFIX}-{socket.gethostname()}-*-*"):

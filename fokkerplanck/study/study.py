@@ -49,10 +49,12 @@ class Study:
     name: str
     settings: Settings
     folder: Path = Path()  #: where relative data files are looked for
+    needs_mesh: bool = True  #: whether parameters without a mesh are refused
 
     def __post_init__(self) -> None:
         """Build the model objects, each of which checks itself, and compare them."""
-        check_dimension(self.network)
+        if self.needs_mesh:
+            check_dimension(self.network)
         check_data(self.data, self.network)
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
@@ -65,27 +67,37 @@ class Study:
             raise StudyError("[depths] needs at least one value, or limit = true")
 
     @classmethod
-    def load(cls, study: str | Path = DEFAULT, settings: Iterable[str] = ()) -> Self:
+    def load(
+        cls,
+        study: str | Path = DEFAULT,
+        settings: Iterable[str] = (),
+        needs_mesh: bool = True,
+    ) -> Self:
         """Read a study.
 
         Args:
             study: A TOML file, or the name of a shipped study.
             settings: Changes of single values, ``section.key=value`` with a TOML value.
+            needs_mesh: Whether more parameters than there are meshes for are refused.
         """
         path = _find(study)
         with blame():
             tables = read_toml(path, "study")
-        return cls.from_dict(overridden(tables, settings), _title(path), path.parent)
+        return cls.from_dict(overridden(tables, settings), _title(path), path.parent, needs_mesh)
 
     @classmethod
     def from_dict(
-        cls, tables: Mapping[str, Any], name: str = "study", folder: Path = Path()
+        cls,
+        tables: Mapping[str, Any],
+        name: str = "study",
+        folder: Path = Path(),
+        needs_mesh: bool = True,
     ) -> Self:
         """Check the tables of a study file and build the study."""
         with blame():
             check_names(tables)
             settings = Settings.model_validate(tables)
-        return cls(name, settings, folder)
+        return cls(name, settings, folder, needs_mesh)
 
     def with_settings(self, settings: Iterable[str]) -> "Study":
         """Return the study with single values changed, each as ``section.key=value``."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
-from fokkerplanck.risk.kink_surfaces import Flat, Sphere, crossed_cells, surfaces
+from fokkerplanck.risk.kink_surfaces import KinkPlane, KinkSphere, crossed_cells, surfaces
 
 pytestmark = pytest.mark.serial
 
@@ -34,9 +34,9 @@ def test_circles_of_the_field_and_of_the_penalty():
     penalty = Penalty(0.5, "relu(theta[0]**2 + theta[1]**2 - 2*theta[0] - 3)", 2)
     field = "relu(theta[0]**2 + theta[1]**2 - 0.25)*x[0]"
     capped, own = shapes(field, Cap("tanh", 1.0), penalty, DataMeasure([1.0], [0.5]))
-    assert isinstance(capped, Sphere)
+    assert isinstance(capped, KinkSphere)
     assert capped.radius == pytest.approx(math.atanh(0.5), abs=1e-13)
-    assert own == Sphere((1.0, 0.0), 2.0, math.inf)
+    assert own == KinkSphere((1.0, 0.0), 2.0, math.inf)
 
 
 def test_other_curves_have_no_simple_shape():
@@ -44,7 +44,7 @@ def test_other_curves_have_no_simple_shape():
         assert shapes(field, Cap("none")) == []
     assert shapes("theta[0]*tanh(theta[1]*x[0])", Cap("none")) == []
     (line, _) = shapes("relu(theta[0] - 0*theta[1]*x[0] - 2)", Cap("none"))
-    assert line == Flat((1.0, 0.0), 2.0, math.inf)
+    assert line == KinkPlane((1.0, 0.0), 2.0, math.inf)
 
 
 @pytest.mark.parametrize("depths", [(1,), (4, math.inf)])

@@ -1,0 +1,4 @@
+"""What do the stochastic equations themselves do, path by path?
+
+Front door: `driver.simulate`.
+"""

@@ -1,0 +1,196 @@
+"""The driver: from a study to everything that its paths show."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fokkerplanck.risk.sweep import RiskError
+from fokkerplanck.runtime.arrays import Array
+from fokkerplanck.runtime.progress import Progress
+from fokkerplanck.simulation.agreement import Agreement, compare
+from fokkerplanck.simulation.ensemble import NUM_TIMES, Simulation
+from fokkerplanck.simulation.estimates import Curves, difference_curves, order, risk_curves
+from fokkerplanck.simulation.pathwise import CHUNK, NUM_PATHS, SHARES, PathTheory
+from fokkerplanck.simulation.reference import Reference, Solver
+from fokkerplanck.simulation.schemes import SCHEMES
+from fokkerplanck.simulation.statistics import Sums
+from fokkerplanck.simulation.store import Store, digest
+from fokkerplanck.simulation.summary import Outcome, PathResults, path_results
+from fokkerplanck.study import Study, StudyError
+from fokkerplanck.study.sections import Matrix
+
+#: Version of what the sums mean.
+_FORMAT: Final = 1
+
+#: Sections of a study that its paths do not depend on.
+_IGNORED: Final = {"accuracy", "solver"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a study is simulated.
+
+    Raises:
+        StudyError: a value is out of range.
+    """
+
+    paths: int = 100_000
+    steps: int = 128  #: of the horizon; without a cap the fewest that a path takes
+    seed: int = 1
+    scheme: str = "sra1"  #: ``sra1`` or ``euler``
+    sigma: Matrix | None = None  #: Σ, shape (m, m); by default the study's
+    exceed: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003, 0.001)  #: ε of P(sup|θ − θ^N| > ε)
+    compare: bool = True  #: whether to solve for the densities, too
+    tables: bool = True  #: whether drift tables may be used
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.paths < 2:
+            raise StudyError(f"paths must be at least 2, got {self.paths}")
+        if self.steps < 2 * NUM_TIMES or self.steps % (2 * NUM_TIMES):
+            raise StudyError(f"steps must be a multiple of {2 * NUM_TIMES}, got {self.steps}")
+        if not 0 <= self.seed < 2**63:
+            raise StudyError(f"seed must lie between 0 and 2^63, got {self.seed}")
+        if self.scheme not in SCHEMES:
+            raise StudyError(f"scheme must be {' or '.join(SCHEMES)}, got {self.scheme!r}")
+
+
+def simulate(
+    study: Study,
+    options: Options,
+    comm: Any,
+    progress: Progress,
+    folder: Path,
+    resume: bool = False,
+) -> Outcome:
+    """Follow coupled paths of a study, and compare them with its densities. Collective.
+
+    Args:
+        study: what is simulated.
+        options: how.
+        comm: communicator of mpi4py.
+        progress: hears of it.
+        folder: of the sums; an existing one is emptied first, unless the run resumes.
+        resume: whether sums that are there are used.
+
+    Raises:
+        StudyError: the study has no finite depth, its paths leave the double range, or sums are of
+            another run.
+    """
+    if not any(np.isfinite(study.depths)):
+        raise StudyError("[depths] needs at least one value to simulate")
+    simulation = Simulation(
+        study,
+        comm,
+        scheme=SCHEMES[options.scheme],
+        num_steps=options.steps,
+        seed=options.seed,
+        exceed=options.exceed,
+        sigma=_sigma(study, options),
+        tables=options.tables,
+    )
+    store = _prepared(simulation, options, folder, resume)
+    with progress.stage("tables"):
+        ensemble = simulation.ensemble
+    with progress.stage("paths"):
+        sums = simulation.run(options.paths, store, progress)
+    with progress.stage("time steps"):
+        changes = simulation.companions(options.paths, store, progress)
+    with progress.stage("path theory"):
+        paths = _theory(simulation, options.paths, store, progress)
+    reference, notes = None, _notes(simulation, sums)
+    if options.compare:
+        with progress.stage("densities"):
+            found = Solver(
+                study, comm, simulation.by_depth, simulation.sigma, ensemble.times
+            ).reference(progress)
+        reference, notes = (None, (*notes, found)) if isinstance(found, str) else (found, notes)
+    q = simulation.scheme.weak
+    curves = difference_curves(ensemble.times, sums, changes, q)
+    return Outcome(
+        study.name,
+        study.initial.l2_norm,
+        study.horizon,
+        simulation.counters,
+        sums,
+        curves,
+        risk_curves(ensemble.times, sums, changes, q),
+        paths,
+        reference,
+        _compared(reference, curves, simulation, sums),
+        notes,
+    )
+
+
+def _sigma(study: Study, options: Options) -> Array:
+    """Σ, shape (m, m)."""
+    m = study.dimension
+    if options.sigma is None:
+        return study.settings.noise.scale * np.eye(m)
+    sigma = np.array(options.sigma, dtype=np.float64)
+    if sigma.shape != (m, m) or not np.isfinite(sigma).all():
+        raise StudyError(f"sigma must be a finite matrix of shape ({m}, {m}), got {options.sigma}")
+    return sigma
+
+
+def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bool) -> Store:
+    """The store, with rank 0 having looked at what is there. Collective."""
+    study, data = simulation.study, simulation.study.data
+    facts = {
+        **{name: part for name, part in study.to_dict().items() if name not in _IGNORED},
+        "numbers": digest(data.inputs, data.targets, data.weights),
+        "steps": options.steps,
+        "seed": options.seed,
+        "scheme": options.scheme,
+        "exceed": options.exceed,
+        "sigma": simulation.sigma.tolist(),
+        "tables": options.tables,
+        "format": _FORMAT,
+    }
+    store, problem = Store(folder, facts), ""
+    if simulation.comm.rank == 0:
+        try:
+            store.prepare(resume)
+        except (OSError, StudyError) as error:
+            problem = str(error)
+    if problem := simulation.comm.bcast(problem):
+        raise StudyError(problem)
+    return store
+
+
+def _theory(
+    simulation: Simulation, num_paths: int, store: Store, progress: Progress
+) -> PathResults | None:
+    """Limits and bounds of the first paths, where there are tables. Collective."""
+    if not simulation.tabulated:  # Hessians by kernels would take longer than all the rest
+        return None
+    try:
+        limit = simulation.factory.limit()
+    except RiskError:
+        return None
+    theory = PathTheory(simulation.ensemble, simulation.depths, limit)
+    count = min(num_paths, NUM_PATHS)
+    sums = simulation.summed("theory", theory.sums, count, store, progress, CHUNK)
+    remainder = sums["remainder"][:, 0] / sums["paths"]
+    return path_results(sums, order(simulation.depths, remainder), SHARES)
+
+
+def _compared(
+    reference: Reference | None, curves: Curves, simulation: Simulation, sums: Sums
+) -> Agreement | None:
+    """The agreement with the densities, where they are known."""
+    if reference is None:
+        return None
+    return compare(curves, sums, simulation.counters, simulation.study.horizon, reference)
+
+
+def _notes(simulation: Simulation, sums: Sums) -> tuple[str, ...]:
+    """How the paths were followed."""
+    count = int(sums["paths"])
+    mean = float(sums["steps"]) / count
+    text = f"{count} paths by {simulation.scheme.name}, {mean:.4g} steps each"
+    if simulation.adaptive:
+        text += f", {int(sums['most_steps'])} at most"
+    return (text,)
