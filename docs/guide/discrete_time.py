@@ -13,10 +13,10 @@ Their expected risks do not. Take the linear block ``f = θ x``: the network mul
     V_N(θ) = 1 − 2 ρ z_N + z_N² + γ θ².
 
 **Why.** Let θ_0 = 0. One large ξ_0 puts θ_1 = N y far to the *right*. There the slope is about
-``2 z_N²/(1 + y) = 2 (1 + y)^{2N−1}``, so one step overshoots to ``θ_2 ≈ −2η (1 + y)^{2N−1}``,
-far to the *left*. The Neural ODE does not mind: ``e^{θ_2}`` vanishes there. But ``z_N`` is a
-polynomial, ``z_N(θ_2)² ≈ (2η/N)^{2N} (1 + y)^{2N(2N−1)}``. Weighed with the density of ξ_0,
-whose exponent is ``−(N y)²/4Dη``,
+``2 z_N²/(1 + y) = 2 (1 + y)^{2N−1}``, so one step overshoots to ``θ_2 ≈ −2η (1 + y)^{2N−1}``, far
+to the *left*. The Neural ODE does not mind: ``e^{θ_2}`` vanishes there. But a polynomial does:
+``z_N(θ_2)² ≈ (2η/N)^{2N} (1 + y)^{2N(2N−1)}``. Weighed with the density of ξ_0, whose exponent is
+``−(N y)²/4Dη``,
 
     E[V_N(θ_2)] ≈ e^{c N² − 2N ln(N/2η)},    c = max_y { 4 ln(1 + y) − y²/4Dη } > 0,
 

@@ -17,6 +17,9 @@ from fokkerplanck.simulation.statistics import Counters, Sums
 #: Paths and densities disagree where an adjusted p-value is below.
 LEVEL: Final = 1e-4
 
+#: Laws are compared in about so many bins of equal probability.
+NUM_BINS: Final = 64
+
 #: Two-sided 95 % point of the normal law.
 _USUAL: Final = float(stats.norm.ppf(0.975))
 
@@ -102,7 +105,7 @@ def _laws(sums: Sums, counters: Counters, horizon: float, reference: Reference) 
                 observed, edges = sums["radius"][n], radii
             else:
                 observed, edges = sums["axis"][int(name), n], counters.axis_edges
-            p = chi_square(observed, total * _bins(law, edges))
+            p = chi_square(observed, total * _bins(law, edges), max(total / NUM_BINS, 10.0))
             found.append(Comparison(name, depth, horizon, p))
         if "radius" in laws:
             masses = annulus_probabilities(laws["radius"], counters.annuli)

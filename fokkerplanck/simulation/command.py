@@ -10,7 +10,7 @@ from mpi4py import MPI
 from rich.console import Console
 
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
-from fokkerplanck.simulation.driver import Options, simulate
+from fokkerplanck.simulation.driver import EnsembleOptions, simulate
 from fokkerplanck.simulation.figures import draw_simulation
 from fokkerplanck.simulation.files import write_simulation
 from fokkerplanck.simulation.terminal import show
@@ -57,7 +57,7 @@ def command(
 ) -> int:
     """Follow coupled paths of STUDY, a TOML file or the name of a shipped study."""
     comm, folder = MPI.COMM_WORLD, Path(out)
-    options = Options(paths, steps, seed, scheme, matrix(sigma), compare=compare)
+    options = EnsembleOptions(paths, steps, seed, scheme, matrix(sigma), compare=compare)
 
     def prepare() -> Study:
         loaded = Study.load(study, settings, needs_mesh=False)

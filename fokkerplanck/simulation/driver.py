@@ -29,7 +29,7 @@ _IGNORED: Final = {"accuracy", "solver"}
 
 
 @dataclass(frozen=True)
-class Options:
+class EnsembleOptions:
     """How a study is simulated.
 
     Raises:
@@ -59,7 +59,7 @@ class Options:
 
 def simulate(
     study: Study,
-    options: Options,
+    options: EnsembleOptions,
     comm: Any,
     progress: Progress,
     folder: Path,
@@ -124,7 +124,7 @@ def simulate(
     )
 
 
-def _sigma(study: Study, options: Options) -> Array:
+def _sigma(study: Study, options: EnsembleOptions) -> Array:
     """Σ, shape (m, m)."""
     m = study.dimension
     if options.sigma is None:
@@ -135,7 +135,9 @@ def _sigma(study: Study, options: Options) -> Array:
     return sigma
 
 
-def _prepared(simulation: Simulation, options: Options, folder: Path, resume: bool) -> Store:
+def _prepared(
+    simulation: Simulation, options: EnsembleOptions, folder: Path, resume: bool
+) -> Store:
     """The store, with rank 0 having looked at what is there. Collective."""
     study, data = simulation.study, simulation.study.data
     facts = {

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fokkerplanck.simulation.driver import Options
+from fokkerplanck.simulation.driver import EnsembleOptions
 from fokkerplanck.simulation.summary import Outcome
 from fokkerplanck.study.files import COLUMNS, cells, replacing
 from fokkerplanck.study.results import depth_text
 
 
 def write_simulation(
-    outcome: Outcome, options: Options, about: Mapping[str, Any], folder: Path
+    outcome: Outcome, options: EnsembleOptions, about: Mapping[str, Any], folder: Path
 ) -> None:
     """Write both files, each as a whole or not at all.
 

@@ -1,9 +1,9 @@
 """Gradient descent with Gaussian noise in discrete time, where expected risks of networks explode.
 
-The block is ``f = θ x`` with standardised data of correlation ρ, so that with
-``z_N = (1 + θ/N)^N``, and ``z = e^θ`` for the Neural ODE, ``V_N = 1 − 2 ρ z_N + z_N² + γ θ²``. Two
-steps ``θ_{k+1} = θ_k − η V_N'(θ_k) + √(2Dη) ξ_k`` from 0 need integrals over two normals, which are
-taken in logarithms. `docs/guide/discrete_time.py` tells why the networks' explode like ``e^{c N²}``.
+The block is ``f = θ x`` with standardised data of correlation ρ, so that
+``V_N = 1 − 2 ρ z_N + z_N² + γ θ²`` with ``z_N = (1 + θ/N)^N``, and ``z = e^θ`` for the Neural ODE.
+Two steps ``θ_{k+1} = θ_k − η V_N'(θ_k) + √(2Dη) ξ_k`` from 0 need integrals over two normals, which
+are taken in logarithms. ``docs/guide/discrete_time.py`` tells why those of networks explode.
 """
 
 import math
@@ -94,5 +94,5 @@ class NoisySGD:
 def _normal_rule(spacing: float, reach: float) -> tuple[Array, Array]:
     """Points, and logarithms of weights, for the mean over a standard normal."""
     count = math.ceil(reach / spacing)
-    x: Array = np.asarray(spacing * np.arange(-count, count + 1), dtype=np.float64)
+    x = np.multiply(spacing, np.arange(-count, count + 1), dtype=np.float64)
     return x, -0.5 * x**2 + math.log(spacing / math.sqrt(2.0 * math.pi))

@@ -33,7 +33,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectories:
+class CoupledPaths:
     """What is kept of P paths."""
 
     states: Array  #: θ of V and of each V_N at the output times, shape (K + 1, n, m, P)
@@ -42,7 +42,7 @@ class Trajectories:
     steps: Indices  #: how many steps each has taken, shape (P,)
 
     @classmethod
-    def empty(cls, ensemble: Ensemble, num_paths: int) -> "Trajectories":
+    def empty(cls, ensemble: Ensemble, num_paths: int) -> "CoupledPaths":
         """Room for so many paths."""
         shape = len(ensemble.times), len(ensemble.potentials)
         return cls(
@@ -53,9 +53,9 @@ class Trajectories:
         )
 
 
-def integrate(ensemble: Ensemble, paths: Indices) -> Trajectories:
+def integrate(ensemble: Ensemble, paths: Indices) -> CoupledPaths:
     """Follow the paths with these numbers, shape (P,), to the horizon."""
-    kept, clock = Trajectories.empty(ensemble, len(paths)), Clock(ensemble.times, len(paths))
+    kept, clock = CoupledPaths.empty(ensemble, len(paths)), Clock(ensemble.times, len(paths))
     state = np.repeat(ensemble.starts.points(paths)[None], len(ensemble.potentials), axis=0)
     for step in range(MOST_STEPS):
         value, slope = evaluated(ensemble.potentials, state)
@@ -75,7 +75,7 @@ def integrate(ensemble: Ensemble, paths: Indices) -> Trajectories:
     return kept
 
 
-def integrate_pair(ensemble: Ensemble, paths: Indices) -> tuple[Trajectories, Trajectories]:
+def integrate_pair(ensemble: Ensemble, paths: Indices) -> tuple[CoupledPaths, CoupledPaths]:
     """Follow paths with steps that the rule gives, and the same ones with two steps for each.
 
     The coarse states decide on the steps, and their increments are those of two fine steps.
@@ -83,7 +83,7 @@ def integrate_pair(ensemble: Ensemble, paths: Indices) -> tuple[Trajectories, Tr
     Returns:
         The fine and the coarse trajectories; the fine ones have no suprema.
     """
-    fine, coarse = (Trajectories.empty(ensemble, len(paths)) for _ in range(2))
+    fine, coarse = (CoupledPaths.empty(ensemble, len(paths)) for _ in range(2))
     clock = Clock(ensemble.times, len(paths))
     state = np.repeat(ensemble.starts.points(paths)[None], len(ensemble.potentials), axis=0)
     other = state.copy()

@@ -9,7 +9,7 @@ import numpy as np
 
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.simulation.paths import Trajectories
+from fokkerplanck.simulation.paths import CoupledPaths
 
 #: Bins of N sup|θ − θ^N| in a decade, and the decades that they span; two more hold the rest.
 _BINS_PER_DECADE: Final = 256
@@ -44,7 +44,7 @@ class Counters:
         """Laws are counted up to this |θ|; beyond there is one more bin."""
         return self.annuli.radius
 
-    def count(self, paths: Trajectories) -> Sums:
+    def count(self, paths: CoupledPaths) -> Sums:
         """The sums of some paths."""
         scale = np.array(self.depths)
         gap = (paths.states[:, :1] - paths.states[:, 1:]) * scale[:, None, None]
@@ -73,11 +73,11 @@ class Counters:
         return np.linspace(-self.reach, self.reach, LAW_BINS + 1)
 
 
-def changes(fine: Trajectories, coarse: Trajectories, depths: Iterable[float]) -> Sums:
+def changes(fine: CoupledPaths, coarse: CoupledPaths, depths: Iterable[float]) -> Sums:
     """Sums of what halving the steps changes, for `Counters` quantities and V."""
     scale = np.array(tuple(depths))
 
-    def gap(paths: Trajectories) -> tuple[Array, Array]:
+    def gap(paths: CoupledPaths) -> tuple[Array, Array]:
         lost = (paths.values[:, :1] - paths.values[:, 1:]) * scale[:, None]
         states = (paths.states[:, :1] - paths.states[:, 1:]) * scale[:, None, None]
         return np.concatenate([states, lost[:, :, None]], axis=2), paths.values

@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 import fokkerplanck as fp
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.simulation.driver import Options, simulate
+from fokkerplanck.simulation.driver import EnsembleOptions, simulate
 from fokkerplanck.simulation.ensemble import Simulation
 from fokkerplanck.simulation.paths import integrate
 from fokkerplanck.simulation.schemes import SRA1
@@ -92,7 +92,7 @@ def test_many_parameters_are_followed_by_the_kernels(comm, tmp_path):
     center = "initial.center=[" + "0.1, " * (m - 1) + "0.1]"
     settings = [f'network.field=["{field}"]', "depths.values=[2, 8]", center]
     study = fp.Study.load("geyser", settings, needs_mesh=False)
-    options = Options(paths=64, steps=64, compare=False)
+    options = EnsembleOptions(paths=64, steps=64, compare=False)
     outcome = simulate(study, options, comm, Progress(), tmp_path)
     assert outcome.holds
     assert outcome.differences.values.shape == (33, 2, m + 1)
