@@ -15,7 +15,7 @@ from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
-from fokkerplanck.study.files import COLUMNS, prepare_folder, record, write_results
+from fokkerplanck.study.files import COLUMNS, record, write_results
 from fokkerplanck.study.results import (
     Check,
     GridFunction,
@@ -24,6 +24,7 @@ from fokkerplanck.study.results import (
     Row,
     SharpConstant,
 )
+from fokkerplanck.study.run_folder import make_writable
 
 pytestmark = pytest.mark.serial
 
@@ -77,8 +78,8 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ValueError, match="must be writable"):
-            prepare_folder(folder)
-    prepare_folder(tmp_path / "a" / "b")
+            make_writable(folder)
+    make_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
