@@ -11,7 +11,7 @@ from fokkerplanck.difference.discretisation import Discretisation
 from fokkerplanck.difference.measurement import Measurement
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.potentials import PotentialTable
-from fokkerplanck.difference.surprise import Surprise, places
+from fokkerplanck.difference.surprise import Spots, Surprise, places
 from fokkerplanck.fem.cells import geometry_at
 from fokkerplanck.fem.space import Space
 from fokkerplanck.linalg.choice import choose, num_pairs
@@ -21,6 +21,7 @@ from fokkerplanck.problem.numerics import Numerics, SolverOptions
 from fokkerplanck.problem.problem import Problem
 from fokkerplanck.risk import RiskError
 from fokkerplanck.risk.kinks import NONE, kinks_on_line
+from fokkerplanck.risk.narrow_features import narrow_features
 from fokkerplanck.risk.potential import NetworkPotential
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
@@ -34,6 +35,9 @@ MAX_UNKNOWNS = 200_000
 
 #: Most kinks that the mesh meets; the strongest are taken.
 MOST_KINKS = 1000
+
+#: Meshes of the line that are made until nothing narrow is missed any more.
+_MOST_LOOKS = 8
 
 #: Depths up to this one have a say in the choice of the mesh.
 _SHALLOW = 8
@@ -87,6 +91,8 @@ class Refinement:
         self._domains: dict[tuple[float, float], Domain] = {}
         self._solver = _solver_options(study)
         self._pair: Pair | None = None
+        #: On the line: where narrow features may be, and cell ends that some have asked for
+        self._narrow, self._ends = np.zeros(0), tuple[float, ...]()
 
     def pair(self, depths: Sequence[float]) -> Pair:
         """The present pair, made for these depths at first. Collective."""
@@ -146,9 +152,7 @@ class Refinement:
                 self._solver,
             )
 
-            tables = self._tabulated(space, depths)
-            elsewhere = geometry_at(space.domain, places(space.rule)).points
-            surprise = Surprise.between(tables, self._tables(elsewhere, depths), space)
+            space, tables, surprise = self._looked_at(space, depths)
             fine = Discretisation(self._problem, study.penalty, space, tables, numerics, surprise)
             # What a rough potential does between the Gauss points is seen by points of the
             # companion's own.
@@ -157,6 +161,40 @@ class Refinement:
             for one in (fine, coarse):
                 one.unperturbed.operator.check_cells()
         return fine, coarse
+
+    def _looked_at(
+        self, space: Space, depths: Sequence[float]
+    ) -> tuple[Space, PotentialTable, Surprise]:
+        """Tables, and what they miss; on the line cells end where something narrow is missed.
+
+        Collective.
+        """
+        for _ in range(_MOST_LOOKS):
+            tables = self._tabulated(space, depths)
+            elsewhere = geometry_at(space.domain, places(space.rule)).points
+            surprise = Surprise.between(tables, self._tables(elsewhere, depths), space)
+            if self._around.dimension > 1 or not len(self._narrow):
+                break
+            spots = Spots.of(space, np.union1d(self._narrow, elsewhere))
+            there = self._at_spots(spots, depths)
+            missed = spots.missed(tables, there, self._problem.diffusion, self._study.tolerance)
+            surprise |= Surprise.at(tables, there, spots)
+            if not missed:
+                break
+            self._ends = (*self._ends, *(point for _, point in missed[:MOST_KINKS]))
+            self._domains = {}
+            space = self._space()
+        return space, tables, surprise
+
+    def _at_spots(self, spots: Spots, depths: Sequence[float]) -> PotentialTable:
+        """Potentials of few depths at scattered points: narrow features show in all. Collective."""
+        few = sorted({min(depths), max(depths)})
+        table = self._tables(spots.points[:, None, None], few)
+        return replace(
+            table,
+            potential=table.potential[:, 0],
+            differences={N: values[:, 0] for N, values in table.differences.items()},
+        )
 
     def _announce(self, space: Space) -> None:
         """Say what is going to be solved, and how, where this takes long. Collective."""
@@ -192,11 +230,15 @@ class Refinement:
 
         Kinks that are too many, or that nobody has found, are seen by the uncertainty.
         """
-        study, found = self._study, NONE
+        study, found, narrow = self._study, NONE, np.zeros(0)
         if study.dimension == 1 and self._comm.rank == 0:
-            parts = study.network, study.data, study.cap, study.penalty
-            found = kinks_on_line(*parts, study.depths, radius).strongest(MOST_KINKS)
-        return tuple(self._comm.bcast(found.points.tolist()))
+            model = study.network, study.data, study.cap
+            found = kinks_on_line(*model, study.penalty, study.depths, radius)
+            found = found.strongest(MOST_KINKS)
+            bounds = radius, study.diffusion, study.tolerance
+            narrow = narrow_features(*model, study.depths, *bounds).points
+        kinks, self._narrow = self._comm.bcast((found.points.tolist(), narrow))
+        return (*kinks, *self._ends)
 
     @property
     def _potential(self) -> NetworkPotential:
