@@ -15,8 +15,9 @@ from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.report.findings import with_error
 from fokkerplanck.report.terminal import mantissa
 from fokkerplanck.study import Study
-from fokkerplanck.study.files import COLUMNS, prepare_folder, record, replacing, write_results
+from fokkerplanck.study.files import COLUMNS, record, replacing, write_results
 from fokkerplanck.study.results import GridFunction, GridFunctions, History, Row
+from fokkerplanck.study.run_folder import RunFolder
 
 pytestmark = pytest.mark.serial
 
@@ -85,8 +86,8 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ValueError, match="must be writable"):
-            prepare_folder(folder)
-    prepare_folder(tmp_path / "a" / "b")
+            RunFolder.prepare(folder)
+    RunFolder.prepare(tmp_path / "a" / "b").publish()
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
