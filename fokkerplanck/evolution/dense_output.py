@@ -123,6 +123,8 @@ class DenseOutput:
 
     def trajectory(self, times: TimeGrid, size: int | None = None) -> Array:
         """Coordinates at the times of a grid, shape (num_times, k), accurate to the largest."""
+        if size is not None and size <= 0:
+            return np.zeros((len(times.points), self.size))
         modes, inverse, start = self._reduction(self.size if size is None else size)
         generator = self.shift * (inverse - np.eye(len(inverse)))
         step = expm(-times.step * 0.5**times.halvings * generator)
