@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -108,6 +109,7 @@ def in_this_process(case: Case, folder: Path) -> Outcome:
 
 def work(kind: str, cases: int, seed: int) -> None:
     """Run so many cases of a kind here, and write a line before and after each."""
+    warnings.simplefilter("ignore")  # as the command itself does
     if kind != "run":
         cli.run = refuse
 

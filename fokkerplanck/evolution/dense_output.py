@@ -102,6 +102,8 @@ class DenseOutput:
     def coordinates(self, time: float, size: int | None = None) -> Array:
         """Coordinates of ``u(time)`` on the basis, or on its first `size` vectors; shape (k,)."""
         k = self.size if size is None else size
+        if k <= 0:
+            return np.zeros(self.size)
         if (time, k) not in self._coordinates:
             self._coordinates[time, k] = self._in_balls(time, k)
         return self._coordinates[time, k]
@@ -121,6 +123,8 @@ class DenseOutput:
 
     def trajectory(self, times: TimeGrid, size: int | None = None) -> Array:
         """Coordinates at the times of a grid, shape (num_times, k), accurate to the largest."""
+        if size is not None and size <= 0:
+            return np.zeros((len(times.points), self.size))
         modes, inverse, start = self._reduction(self.size if size is None else size)
         generator = self.shift * (inverse - np.eye(len(inverse)))
         step = expm(-times.step * 0.5**times.halvings * generator)
@@ -141,7 +145,7 @@ class DenseOutput:
         exponential would grow. It is left out by the spectral projection along its modes.
         """
         triangle, basis, r = _sorted_schur(self.hessenberg[:size, :size])
-        start = basis[:1, :r].ravel()  # of no vectors, nothing
+        start = basis[0, :r].copy()
         if r < size:
             tilt = solve_sylvester(triangle[:r, :r], -triangle[r:, r:], triangle[:r, r:])
             start += tilt @ basis[0, r:]
@@ -191,6 +195,11 @@ def _sorted_schur(matrix: Array) -> tuple[Array, Array, int]:
     LAPACK refuses where its reordering moves an eigenvalue across the line between both parts; the
     line then lies a little further right, where there are none.
     """
+    if not np.all(np.isfinite(matrix)):
+        raise ArithmeticError(
+            "the solution leaves the double range, for V and V_N differ too much; standardize the "
+            "data, or choose a smaller cap.radius"
+        )
     for margin in _MARGINS:
         with suppress(np.linalg.LinAlgError):
             return schur(matrix, sort=lambda real, _=0.0, line=margin: real > line)

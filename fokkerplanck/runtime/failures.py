@@ -31,7 +31,7 @@ def verdict(error: BaseException) -> Verdict:
     is_known = type(error).__module__.startswith("fokkerplanck.")
     if isinstance(error, ValueError) and (is_known or _is_raised_here(error)):
         return Verdict(2, f"error: {brief(error)}")
-    if is_known:
+    if is_known or (isinstance(error, ArithmeticError) and _is_raised_here(error)):
         return Verdict(1, brief(error))
     if isinstance(error, MemoryError):
         return Verdict(1, "there is not enough memory; ask for fewer annuli or less accuracy")

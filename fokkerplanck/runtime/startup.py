@@ -4,6 +4,8 @@ import importlib
 import importlib.util
 import logging
 import os
+import sys
+import warnings
 
 from fokkerplanck.runtime import signals, streams
 
@@ -48,6 +50,8 @@ def guard_command() -> None:
         signals.leave_at_once()
         # it tells at length of a home that cannot be written, and every rank would
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")  # numbers carry their uncertainty; -W shows them
         if signals.rank():
             logging.getLogger("fokkerplanck").setLevel(logging.ERROR)
         # PETSc's own handlers would write pages

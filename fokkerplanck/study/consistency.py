@@ -7,6 +7,7 @@ import numpy as np
 
 from fokkerplanck.model import Cap, DataMeasure, Network, Penalty
 from fokkerplanck.problem.annuli import Annuli
+from fokkerplanck.problem.double_range import LARGEST_EXPONENT
 from fokkerplanck.problem.initial import InitialDensity
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.wording import quoted
@@ -90,6 +91,14 @@ def check_growth(penalty: Penalty, annuli: Annuli) -> None:
     at least linearly from there on.
     """
     directions = _directions(penalty.dimension)
+    reached = np.concatenate([0.0 * directions, annuli.radius * directions])
+    exponent = 0.25 * penalty.gamma * float(np.max(np.abs(penalty(reached))))
+    if exponent > LARGEST_EXPONENT:
+        raise StudyError(
+            f"penalty.potential must keep gamma H/4 within {LARGEST_EXPONENT:g} on the annuli, so "
+            f"that its exponential is a double, got {exponent:.4g} for "
+            f"{quoted(penalty.potential)}; choose a smaller penalty.gamma or fewer annuli"
+        )
     origin = float(penalty(np.zeros((1, penalty.dimension)))[0])
     scale = 1.0 + abs(origin)
     grows = np.zeros(len(directions), dtype=bool)

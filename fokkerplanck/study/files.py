@@ -38,7 +38,8 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
         "decays": [_strict(asdict(decay)) for decay in table.decays],
         "starts": [_strict(asdict(start)) for start in table.further_radii],
         "uncertainties": [
-            {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth), **parts}
+            {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth)}
+            | _strict(dict(parts))
             for (quantity, annulus, depth), parts in table.parts.items()
         ],
     }
@@ -69,7 +70,7 @@ def _plain(row: Row) -> dict[str, Any]:
     """Return a row in values that JSON has: whole depths or ``inf`` as text, null for no number."""
     depth = "inf" if math.isinf(row.depth) else int(row.depth)
     values = asdict(row) | {"depth": depth}
-    return {name: None if value != value else value for name, value in values.items()}
+    return {name: _strict(value) for name, value in values.items()}
 
 
 def _strict(value: Any) -> Any:

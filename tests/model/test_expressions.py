@@ -100,6 +100,48 @@ def test_refuses_constants_outside_the_reals(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("+".join(f"x[0]**{k}" for k in range(1, 62)), sum(X[0] ** k for k in range(1, 62))),
+        ("x[0] - 1 - x[1] + 3", X[0] - X[1] + 2),
+        ("x[0]**sqrt(4)", X[0] ** 2),
+        ("relu(-1) + x[0]", X[0]),
+        ("2**(1/2)*x[0]", sympy.Float(2**0.5, precision=53) * X[0]),
+    ],
+)
+def test_sums_are_not_nested_and_constants_are_numbers(text: str, expected: sympy.Expr) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["x[0]**softplus(2)", "sigmoid(-800)*x[0]", "gelu(2) + x[0]"])
+def test_constants_of_all_functions_are_those_of_numpy(text: str) -> None:
+    twin = parse(text.replace("2)", "x[1])").replace("-800)", "x[1])"))
+    values = {X[0]: 1.5, X[1]: -800.0 if "800" in text else 2.0}
+    assert evaluate(parse(text), values) == pytest.approx(float(evaluate(twin, values)), abs=1e-300)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2**exp(exp(exp(exp(exp(3)))))",
+        "exp(1000)",
+        "(10**60*x[0])**64",
+        "x[0]/(pi - pi)",
+        "9" * 5000,
+    ],
+)
+def test_refuses_constants_beyond_doubles_before_they_are_computed(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"finite real number|double range|digits"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["1(2)", "'\\d'", "1if 2 else 3", "x[0] is 1"])
+def test_python_does_not_warn_of_formulas(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        parse(text)
+
+
 def test_refuses_what_is_no_text() -> None:
     with pytest.raises(ExpressionError, match="must be text, got 3"):
         parse(3)  # type: ignore[arg-type]

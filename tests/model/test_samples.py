@@ -1,5 +1,7 @@
 """Samples from files and generators."""
 
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,51 @@ def test_npz_arrays_may_have_one_or_more_columns(npz_file):
 )
 def test_npz_array_that_holds_no_samples_is_refused(npz_file, array, reason):
     assert reason in refused(npz_file(x=array), "x")
+
+
+def forged(path: Path, header: str, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """Write an archive whose array says of itself what it likes."""
+    text = header.encode().ljust(118) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + b"\0" * 10**6
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x.npy", content)
+    return path
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ("(10**9,)", "cannot be read"),
+        ("(100000000,)", "it may have 64000000 bytes, its header announces 800000000"),
+        ("(-5,)", "must not be negative"),
+        ("(4,)", "must have the 32 bytes"),
+        ("(250000,)", "must have the 2000000 bytes"),
+        ("(" * 200, "cannot be read"),
+    ],
+)
+def test_npz_is_bounded_by_its_header_before_it_is_unpacked(tmp_path, shape, reason):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
+    assert reason in refused(forged(tmp_path / "a.npz", header), "x")
+
+
+@pytest.mark.serial
+def test_npz_of_other_compression_is_refused(tmp_path):
+    assert "stored or deflated" in refused(forged(tmp_path / "a.npz", "", zipfile.ZIP_LZMA), "x")
+
+
+@pytest.mark.serial
+def test_cut_npz_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.arange(50.0))
+    whole = (tmp_path / "a.npz").read_bytes()
+    for length in range(0, len(whole), 7):
+        (tmp_path / "a.npz").write_bytes(whole[:length])
+        assert "a.npz" in refused(tmp_path / "a.npz", "x")
+
+
+def test_header_with_escape_sequences_is_quoted(csv_file):
+    message = refused(csv_file("\x1b[31mred,b\n1,2\n"), "a")
+    assert "'\\x1b[31mred', b" in message
 
 
 def test_npz_of_objects_is_never_unpickled(npz_file):

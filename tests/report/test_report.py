@@ -24,7 +24,7 @@ from fokkerplanck.study.results import (
     Row,
     SharpConstant,
 )
-from fokkerplanck.study.run_folder import make_writable
+from fokkerplanck.study.run_folder import RunFolder
 
 pytestmark = pytest.mark.serial
 
@@ -78,8 +78,8 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ValueError, match="must be writable"):
-            make_writable(folder)
-    make_writable(tmp_path / "a" / "b")
+            RunFolder.prepare(folder)
+    RunFolder.prepare(tmp_path / "a" / "b").publish()
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
