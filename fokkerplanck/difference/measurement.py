@@ -7,6 +7,7 @@ import numpy as np
 
 from fokkerplanck.difference.number import Number
 from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.reported_density import ReportedDensity
 from fokkerplanck.difference.suprema import Functional, supremum
 from fokkerplanck.evolution.dense_output import ROUNDING
 from fokkerplanck.evolution.errors import SAFETY, krylov_error
@@ -19,7 +20,6 @@ from fokkerplanck.fem.quadrature.norms import (
 )
 from fokkerplanck.problem.numerics import STRIDE
 from fokkerplanck.runtime.arrays import Array
-from fokkerplanck.runtime.ranks import smallest
 
 #: Accuracy of the integrals over cells where the sign changes, in units of the tolerance of the
 #: discretisation. In three dimensions they cost as much as the solution.
@@ -36,7 +36,7 @@ class Measurement:
     mean: Number  #: (A)
     risk: Number  #: (B)
     mass_defect: Number  #: ``∫ p^N − 1`` at the horizon, and what scaling to mass 1 has removed
-    density_min: Number  #: smallest ``p^N`` over the nodes of the annuli at the horizon
+    density_min: Number  #: smallest ``p^N`` in the core and the annuli at the horizon
 
     @property
     def bounds(self) -> dict[tuple[str, str], Number]:
@@ -52,7 +52,6 @@ class Measurement:
 
 def measure(fine: PairSolution, coarse: PairSolution) -> Measurement:
     """Measure both solutions; their distance is part of the uncertainty of the fine. Collective."""
-    minimum = _density_min(fine)
     return Measurement(
         depth=fine.depth,
         density_l1=density_numbers(fine, coarse, fine.horizon),
@@ -60,7 +59,7 @@ def measure(fine: PairSolution, coarse: PairSolution) -> Measurement:
         mean=supremum(Functional.mean(fine), Functional.mean(coarse)),
         risk=supremum(Functional.risk(fine), Functional.risk(coarse)),
         mass_defect=_mass_defect(fine),
-        density_min=_distance(minimum, _density_min(coarse), abs(minimum), fine),
+        density_min=ReportedDensity.of(fine, coarse).minimum,
     )
 
 
@@ -178,22 +177,8 @@ def _with_total(regions: Array) -> Array:
     return np.concatenate([[regions.sum()], regions])
 
 
-def _distance(value: float, other: float, scale: float, fine: PairSolution) -> Number:
-    """A property of the density at the horizon with its distance to the coarse one's."""
-    parts = {"space": SAFETY * abs(value - other), "rounding": ROUNDING * scale}
-    return Number(value, fine.horizon, parts)
-
-
 def _mass_defect(solution: PairSolution) -> Number:
     """``∫ p^N − 1`` of the density that is reported, and the mass that its scaling has removed."""
     defect = solution.discretisation.space.integrate(solution.density(solution.horizon)) - 1.0
     removed = abs(solution.pair.mass(solution.horizon) - 1.0)
     return Number(defect, solution.horizon, {"krylov": removed, "rounding": ROUNDING})
-
-
-def _density_min(solution: PairSolution) -> float:
-    """Smallest ``p^N`` over the nodes of the core and the annuli at the horizon. Collective."""
-    space = solution.discretisation.space
-    inside = space.domain.regions[: len(space.dofs)] <= space.domain.annuli.count
-    values = solution.nodal_density(solution.horizon).in_all_cells(space.element.points)
-    return smallest(space.domain.comm, values[inside])

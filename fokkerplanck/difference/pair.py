@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fokkerplanck.difference.recycling import Unperturbed
-from fokkerplanck.evolution.dense_output import DenseOutput
+from fokkerplanck.evolution.dense_output import ROUNDING, DenseOutput
 from fokkerplanck.evolution.krylov import KrylovSpace, Restart
 from fokkerplanck.evolution.propagator import Propagator, largest_basis
 from fokkerplanck.operators.gibbs import GibbsOperator
@@ -58,14 +58,22 @@ class PairOutput:
         """The same with coordinates on the basis that are accurate far out."""
         return replace(self, output=self.output.in_ball_arithmetic(), uses_balls=True)
 
-    def density(self, time: float) -> Array:
-        """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective."""
-        return self._unscaled(time) / self.mass(time)
+    def density(self, time: float, size: int | None = None) -> Array:
+        """Owned coefficients of u, scaled to mass 1 against Krylov errors. Collective.
 
-    def mass(self, time: float) -> float:
+        Optionally they are from the first `size` basis vectors only.
+        """
+        return self._unscaled(time, size) / self.mass(time, size)
+
+    def density_rounding(self, time: float) -> Array:
+        """Rounding errors of the owned coefficients of u."""
+        block = ROUNDING * np.abs(self.output.coefficients(time)) + self.output.rounding(time)
+        return self.recycling.reach(block[: self._split])
+
+    def mass(self, time: float, size: int | None = None) -> float:
         """Mass ``∫ π u`` before that scaling. Collective."""
         space = self.unperturbed.space
-        return space.integrate(self.unperturbed.gibbs * space.evaluate(self._unscaled(time)))
+        return space.integrate(self.unperturbed.gibbs * space.evaluate(self._unscaled(time, size)))
 
     def difference(self, time: float, size: int | None = None) -> Array:
         """Owned coefficients of z, optionally from the first `size` basis vectors only."""
@@ -75,8 +83,8 @@ class PairOutput:
         """Rounding errors of the owned coefficients of z."""
         return self.output.rounding(time)[self._split :] / self.scale
 
-    def _unscaled(self, time: float) -> Array:
-        return self.recycling.coefficients(self.output.coefficients(time)[: self._split])
+    def _unscaled(self, time: float, size: int | None = None) -> Array:
+        return self.recycling.coefficients(self.output.coefficients(time, size)[: self._split])
 
 
 class PairResolvent:

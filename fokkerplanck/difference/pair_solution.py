@@ -65,11 +65,26 @@ class PairSolution:
         """``p^N`` at the Gauss points, shape (C, q). Collective."""
         return self.limit_density(time).at_gauss - self.difference(time).at_gauss / self.depth
 
-    def nodal_density(self, time: float) -> Field:
-        """The function that is ``p^N/π_N`` at the nodes, times π_N. Collective."""
+    def nodal_density(self, time: float, fewer: int = 0) -> Field:
+        """The function that is ``p^N/π_N`` at the nodes, times π_N. Collective.
+
+        Optionally it is from so many Krylov vectors less.
+        """
+        pair = self.pair
+        size = max(pair.output.size - fewer, 1) if fewer else None
+        difference = pair.difference(time, size) / self.depth
+        return Field(pair.perturbed, self._ratio * pair.density(time, size) - difference)
+
+    def nodal_rounding(self, time: float) -> Field:
+        """Rounding errors of that function. Collective."""
+        pair = self.pair
+        difference = pair.difference_rounding(time) / self.depth
+        return Field(pair.perturbed, self._ratio * pair.density_rounding(time) + difference)
+
+    @property
+    def _ratio(self) -> Array:
+        """``π/π_N`` at the nodes."""
         pair, gap = self.pair, self.discretisation.tables.differences[self.depth]
         shift = pair.unperturbed.minimum - pair.perturbed.minimum
         log_ratio = shift - self.discretisation.space.interpolate(gap) / self.depth
-        ratio = np.exp(log_ratio / pair.unperturbed.diffusion)
-        u = ratio * pair.density(time) - pair.difference(time) / self.depth
-        return Field(pair.perturbed, u)
+        return np.asarray(np.exp(log_ratio / pair.unperturbed.diffusion))

@@ -32,6 +32,9 @@ class Unperturbed(Protocol):
     def coefficients(self, block: Array) -> Array:
         """Owned coefficients of the function that a block stands for."""
 
+    def reach(self, block: Array) -> Array:
+        """Sizes of owned coefficients where entries of the block are of these sizes, at most."""
+
 
 class RecycledBasis:
     """Coordinates on a Krylov basis of p, which is held and grows as pairs need it.
@@ -55,6 +58,10 @@ class RecycledBasis:
         """Owned coefficients."""
         return self._space.combination(block)
 
+    def reach(self, block: Array) -> Array:
+        """Sizes of owned coefficients."""
+        return self._space.combination(block, in_size=True)
+
 
 class SolvedAnew:
     """Owned coefficients themselves.
@@ -75,5 +82,9 @@ class SolvedAnew:
         return self._propagator.step(block)
 
     def coefficients(self, block: Array) -> Array:
+        """The block itself."""
+        return block
+
+    def reach(self, block: Array) -> Array:
         """The block itself."""
         return block

@@ -187,13 +187,14 @@ class KrylovSpace:
         self._extend(steps)
         return self._evolution(np.nan)
 
-    def combination(self, coordinates: Array) -> Array:
+    def combination(self, coordinates: Array, in_size: bool = False) -> Array:
         """Owned coefficients of the vector with these coordinates, of shape (max_size + 1,).
 
-        The vectors must be held.
+        The vectors must be held; `in_size` adds up the absolute values of their entries.
         """
         count = self._size + 1
-        return coordinates[:count] @ self._vectors[:count] / self._root
+        vectors = self._vectors[:count]
+        return coordinates[:count] @ (np.abs(vectors) if in_size else vectors) / self._root
 
     def stepped(self, coordinates: Array) -> Array:
         """Coordinates of S times the vector with these coordinates, of shape (max_size + 1,).

@@ -94,9 +94,17 @@ class Field:
         No flux leaves the ball, so what should have left it is reflected: the error that this makes
         inside is of the size of the function at the boundary.
         """
+        return self._largest_at_wall(self.at_gauss)
+
+    @property
+    def relative_at_wall(self) -> float:
+        """The same of u: no error of u inside is larger, by the maximum principle. Collective."""
+        return self._largest_at_wall(self.u_at_gauss)
+
+    def _largest_at_wall(self, values: Array) -> float:
         comm, radii = self.space.domain.comm, np.linalg.norm(self.space.points, axis=2)
         outermost = radii > 0.995 * largest(comm, radii)
-        return largest(comm, np.where(outermost, np.abs(self.at_gauss), 0.0))
+        return largest(comm, np.where(outermost, np.abs(values), 0.0))
 
     def values(self, points: npt.ArrayLike) -> Array:
         """Values (P,) at points of shape (P, m), the same on every rank. Collective.

@@ -36,7 +36,10 @@ def write_results(table: Results, about: Mapping[str, Any], folder: Path) -> Non
         "notes": list(table.notes),
         "statements": [_strict(asdict(statement)) for statement in table.statements],
         "decays": [_strict(asdict(decay)) for decay in table.decays],
-        "starts": [_strict(asdict(start)) for start in table.further_radii],
+        "starts": [
+            _strict(asdict(start) | {"depth": depth_text(start.depth)})
+            for start in table.further_radii
+        ],
         "uncertainties": [
             {"quantity": quantity, "annulus": annulus, "depth": depth_text(depth)}
             | _strict(dict(parts))

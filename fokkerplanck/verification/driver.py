@@ -66,7 +66,7 @@ def run(
             with progress.stage("measure"):
                 decays = () if coincide(measurement) else _decays(solutions, measurement)
         for observer in (painter, *observers):
-            observer.measured(measurement, solutions[0])
+            observer.measured(measurement, solutions)
         # The factors of this depth make room for those of the next.
         del solutions
         if depth == waiting[0]:

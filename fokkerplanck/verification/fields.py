@@ -7,6 +7,7 @@ import numpy as np
 
 from fokkerplanck.difference.discretisation import log_bound_weight
 from fokkerplanck.difference.pair_solution import PairSolution
+from fokkerplanck.difference.reported_density import ReportedDensity
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.solution.field import Field
 from fokkerplanck.solution.vtkhdf import EquispacedCells, check_suffix, log10, write_fields
@@ -72,13 +73,15 @@ def shown_density(density: Field, radius: float) -> tuple[GridFunction, ...]:
     )
 
 
-def write_solution(solution: PairSolution, out: Path) -> None:
+def write_solution(solution: PairSolution, coarse: PairSolution, out: Path) -> None:
     """Write the densities of a study at the horizon, with the region of each cell. Collective.
 
     Args:
-        solution: ``density`` is p^N, ``difference`` is ``N(p − p^N)`` and ``weighted_error`` is
-            ``N e^{γH/4} |p − p^N|``; ``log_density`` and ``log_weighted_error`` are ``log10`` of
-            absolute values. For the limit N → ∞ they are p and its sharp limits.
+        solution: ``density`` is p^N with its ``density_uncertainty``, ``difference`` is
+            ``N(p − p^N)`` and ``weighted_error`` is ``N e^{γH/4} |p − p^N|``; ``log_density`` and
+            ``log_weighted_error`` are ``log10`` of absolute values. For the limit N → ∞ they are p
+            and its sharp limits.
+        coarse: the companion, by which the density is judged.
         out: file that ends in ``.vtkhdf``; its folder is made, and all ranks write.
 
     Raises:
@@ -86,7 +89,8 @@ def write_solution(solution: PairSolution, out: Path) -> None:
         OSError: the file cannot be written.
     """
     check_suffix(out)
-    density = solution.nodal_density(solution.horizon)
+    reported = ReportedDensity.of(solution, coarse)
+    density = reported.density
     cells = EquispacedCells.of(density)
     values = density.in_all_cells(cells.reference)
     difference = solution.difference(solution.horizon).in_all_cells(cells.reference)
@@ -94,6 +98,7 @@ def write_solution(solution: PairSolution, out: Path) -> None:
     error = weight * np.abs(difference)
     fields = {
         "density": values,
+        "density_uncertainty": reported.uncertainty_in_all_cells(cells.reference),
         "log_density": log10(values),
         "difference": difference,
         "weighted_error": error,

@@ -13,12 +13,14 @@ from fokkerplanck.verification.fields import grid_functions, write_solution
 class Observer(Protocol):
     """Hears of each depth, the deepest first."""
 
-    def measured(self, measurement: Measurement, solution: PairSolution) -> None:
+    def measured(
+        self, measurement: Measurement, solutions: tuple[PairSolution, PairSolution]
+    ) -> None:
         """Take note of a depth. Collective: every rank is told.
 
         Args:
             measurement: its numbers.
-            solution: the fine one; its large parts go when the next depth begins.
+            solutions: the fine and the coarse one; their large parts go when the next depth begins.
         """
 
 
@@ -33,11 +35,13 @@ class FieldWriter:
         """Nothing is written yet."""
         self._path, self._is_written = path, False
 
-    def measured(self, measurement: Measurement, solution: PairSolution) -> None:
+    def measured(
+        self, measurement: Measurement, solutions: tuple[PairSolution, PairSolution]
+    ) -> None:
         """Write the first solution. Collective."""
         del measurement
         if not self._is_written:
-            write_solution(solution, self._path)
+            write_solution(*solutions, self._path)
             self._is_written = True
 
 
@@ -53,9 +57,11 @@ class Painter:
         self._progress = progress
         self.grid_functions: GridFunctions | None = None
 
-    def measured(self, measurement: Measurement, solution: PairSolution) -> None:
+    def measured(
+        self, measurement: Measurement, solutions: tuple[PairSolution, PairSolution]
+    ) -> None:
         """Evaluate the first solution. Collective."""
         del measurement
         if self.grid_functions is None:
             with self._progress.stage("pictures"):
-                self.grid_functions = grid_functions(solution)
+                self.grid_functions = grid_functions(solutions[0])

@@ -176,8 +176,12 @@ def notes(
         f"finest resolution: degree {space.degree} on {cells} cells, {space.num_unknowns} unknowns,"
         f" ball of radius {space.domain.recipe.radius:.3g}",
         f"linear systems: {discretisation.unperturbed.description}",
-        f"with the same noise sup_t |θ_t − θ^N_t| ≤ {constants.path:.4g}/N, almost surely",
     ]
+    # Gradients that jump have no one-sided Lipschitz constant that Gauss points would see.
+    if study.network.is_smooth and study.cap.kind != "hard" and math.isfinite(constants.path):
+        found.append(
+            f"with the same noise sup_t |θ_t − θ^N_t| ≤ {constants.path:.4g}/N, almost surely"
+        )
     if not study.network.is_smooth:
         found.append(
             "the network has kinks: the theory's smoothness assumption does not hold, and the order"

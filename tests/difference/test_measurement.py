@@ -160,6 +160,28 @@ def test_labels_of_all_bounds(pair, measured):
 
 
 @both
+@pytest.mark.parametrize("radius", [4.0, 4.5, 6.0])
+def test_smallest_density_is_honest(pair, radius):
+    """Its place is the sphere at 4, where the wall is the nearer the more of the density it holds.
+
+    The sphere is not known from the nodes alone: p^N is smallest between two of them.
+    """
+    fine = pair.discretisation((2.0,), degree=8, radius=radius)
+    number = measure(
+        PairSolution.compute(fine, 2.0), PairSolution.compute(fine.coarser(), 2.0)
+    ).density_min
+    assert {"space", "krylov", "truncation", "risk", "rounding"} == set(number.parts)
+    angles = np.linspace(0.0, 2.0 * np.pi, 200_001)
+    sphere = np.array([[-4.0], [4.0]])
+    if pair.dimension == 2:
+        sphere = 4.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    exact = pair.density(sphere, 1.0) - 0.5 * pair.difference(sphere, 1.0, 0.5)
+    assert abs(number.value - exact.min()) <= number.uncertainty
+    if radius == 6.0:
+        assert number.uncertainty < 1e-3 * number.value
+
+
+@both
 @at_depth
 def test_density_keeps_its_mass_and_its_sign(pair, depth, measured):
     measurement = measured(pair, depth)

@@ -68,6 +68,7 @@ def test_json_is_strict_and_tells_how_the_numbers_came_about(tmp_path):
         content["versions"]
     )
     assert content["checks"][0] == {"name": "settles", "holds": True, "detail": "N·(C) within 1e-6"}
+    assert content["starts"][0]["depth"] == "inf"
     assert content["notes"] == ["a note with [brackets]"]
     assert list(content["rows"][0]) == list(COLUMNS)
     assert [row["depth"] for row in content["rows"][:16:4]] == [1, 2, 4, "inf"]

@@ -190,6 +190,10 @@ def test_densities_are_one_file_for_paraview(run):
     theta = fields["Points"][:, 0]
     assert {0, 1, 2, 3} <= set(fields["region"])
     assert np.all(fields["density"] > 0)
+    radius, uncertainty = np.abs(theta), fields["density_uncertainty"]
+    assert np.all(uncertainty[radius < 4.0] < 1e-2 * fields["density"][radius < 4.0])
+    # the wall reflects what should have left
+    assert np.all(uncertainty[radius > 0.999 * radius.max()] > 0.5 * fields["density"].min())
     weighted = np.exp(0.125 * theta**2) * np.abs(fields["difference"])
     np.testing.assert_allclose(fields["weighted_error"], weighted, rtol=1e-12)
     np.testing.assert_allclose(10.0 ** fields["log_density"], fields["density"], rtol=1e-10)

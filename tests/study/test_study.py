@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fokkerplanck.risk.potential import NetworkPotential
 from fokkerplanck.study import Study, StudyError, shipped_studies
 
 MINIMAL = """
@@ -61,6 +62,21 @@ def test_default_study_is_the_standardised_geyser():
     np.testing.assert_allclose(study.data.targets.std(), 1.0, rtol=1e-14)
     assert study.diffusion == pytest.approx(1.0, rel=1e-15)
     assert study.cap.breaks == (2.0, 4.0)
+
+
+@pytest.mark.parametrize("depth", [1, 8, 64])
+def test_default_study_has_no_symmetry_that_makes_a_bound_zero(depth):
+    """V and V_N are even, so that p_0 must not be."""
+    study = Study.load("geyser")
+    theta = np.random.default_rng(3).uniform(-2.0, 2.0, (20, 2))
+    table = study_potential(study).tabulate(np.concatenate([theta, -theta]), [depth])
+    np.testing.assert_allclose(table.value[:20], table.value[20:], rtol=1e-12)
+    np.testing.assert_allclose(*table.difference[depth].reshape(2, 20), rtol=1e-8, atol=1e-11)
+    assert not study.initial.is_centered
+
+
+def study_potential(study):
+    return NetworkPotential(study.network, study.data, study.cap, study.penalty)
 
 
 def test_sections_that_are_left_out_have_the_default_values(study_file):
@@ -158,7 +174,7 @@ REFUSED = {
     "noise.sigma=[[1, 0], [0]]": "noise.sigma must be a rectangular array of numbers",
     "noise.sigma=[[1]]": "noise.sigma must have 2 row(s), one per parameter, got 1",
     "initial.kind=ball": "initial.kind must be 'bump', ",
-    "initial.radius=8.5": "outer radius 8 of the annuli, got 8.5; annuli.count = 4 would fit",
+    "initial.radius=8.5": "outer radius 8 of the annuli, got 8.86056; annuli.count = 4 would fit",
     "initial.center=[8.0, 0.0]": "outer radius 8 of the annuli, got 9; annuli.count = 4 would fit",
     "initial.center=[0.0]": "initial.center must have 2 coordinate(s), one per parameter, got 1",
     "initial.center=[]": "initial.center must have at least 1 item",

@@ -56,18 +56,33 @@ def field(*vector):
 
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_pathwise_and_l1_constants_of_a_quadratic(comm, dimension):
-    # V = 0.7 |θ|² has the Lipschitz constant 1.4, and its unit drift is C_1.
+    # Paths in V = 0.7 |θ|² come together at the rate 1.4, and its unit drift is C_1.
     penalty = Penalty(0.7, dimension=dimension)
     unit = field(*np.eye(dimension)[0])
     quadratic = discretisation(comm, penalty, unit, flat(0.0), diffusion=0.8, horizon=0.6)
     constants = explicit_constants(quadratic, 4.0)
-    lipschitz = MARGIN * 1.4
+    rate = -1.4 + 1.4 * (MARGIN - 1.0)
     # On curved cells the second derivatives are those of an interpolating polynomial.
-    assert constants.path == pytest.approx(
-        MARGIN * math.expm1(0.6 * lipschitz) / lipschitz, rel=1e-6
-    )
+    assert constants.path == pytest.approx(MARGIN * math.expm1(0.6 * rate) / rate, rel=1e-6)
     norm = quadratic.problem.initial.l2_norm
     assert constants.l1 == pytest.approx(MARGIN * math.sqrt(0.6 / 1.6) / norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("curvature", [-4.0, -0.5, 3.0])
+def test_paths_of_gradient_flows_stay_within_their_bound(comm, curvature):
+    """θ' = −cθ and the same with the drift 1/N: their distance is the bound itself."""
+    line = discretisation(
+        comm, Penalty(0.5), field(1.0), flat(0.0), lambda x: 0.5 * curvature * x[..., 0] ** 2
+    )
+    distance = -math.expm1(-curvature) / curvature
+    assert distance <= explicit_constants(line, 4.0).path <= 1.2 * distance
+
+
+def test_pathwise_bound_that_says_nothing_is_infinite(comm):
+    line = discretisation(
+        comm, Penalty(0.5), field(1.0), flat(0.0), lambda x: -20.0 * x[..., 0] ** 2
+    )
+    assert math.isinf(explicit_constants(line, 4.0).path)
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
