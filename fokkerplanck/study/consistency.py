@@ -84,6 +84,16 @@ def check_spheres(initial: InitialDensity, cap: Cap, annuli: Annuli) -> None:
             )
 
 
+def check_horizon(horizon: float, diffusion: float, annuli: Annuli) -> None:
+    """Refuse a horizon in which parameters move by less than any cell is wide."""
+    least = (LEAST_GAP * annuli.radius) ** 2 / (2.0 * diffusion)
+    if horizon < least:
+        raise StudyError(
+            f"time.horizon must be at least {least:.4g}, so that the noise moves parameters by "
+            f"{LEAST_GAP:g} of the outer radius {annuli.radius:g} of the annuli, got {horizon:g}"
+        )
+
+
 def check_growth(penalty: Penalty, annuli: Annuli) -> None:
     """Refuse a penalty that does not confine the parameters.
 

@@ -17,6 +17,7 @@ from fokkerplanck.study.consistency import (
     check_data,
     check_dimension,
     check_growth,
+    check_horizon,
     check_initial,
     check_noise,
     check_solver,
@@ -59,6 +60,7 @@ class Study:
         for initial in (self.initial, *self.further_initials):
             check_initial(initial, self.dimension, self.annuli)
             check_spheres(initial, self.cap, self.annuli)
+        check_horizon(self.horizon, self.diffusion, self.annuli)
         check_noise(self.settings.noise.sigma, self.dimension)
         check_solver(self.settings.solver.method, self.dimension)
         with blame("penalty"):

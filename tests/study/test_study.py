@@ -188,6 +188,7 @@ REFUSED = {
     "depths.values=8": "depths.values must be a valid tuple, got 8",
     "depths.limit=1": "depths.limit must be a valid boolean, got 1",
     "time.horizon=0": "time.horizon must be greater than 0, got 0",
+    "time.horizon=1e-11": "time.horizon must be at least 3.2e-11, so that the noise moves",
     "time.horizon=inf": "time.horizon must be a finite number, got inf",
     "accuracy.relative=1": "accuracy.relative must be less than 1, got 1",
     "data.file=none.csv": "none.csv must be an existing file",
