@@ -87,12 +87,12 @@ def test_counts_are_of_all_paths(comm, tmp_path):
 
 
 def test_many_parameters_are_followed_by_the_kernels(comm, tmp_path):
-    m = 12
+    m = 6
     field = " + ".join(f"theta[{k}]*tanh(theta[{k + 1}]*x[0])" for k in range(0, m, 2))
     center = "initial.center=[" + "0.1, " * (m - 1) + "0.1]"
-    settings = [f'network.field=["{field}"]', "depths.values=[2, 8]", center]
+    settings = [f'network.field=["{field}"]', "depths.values=[2, 4]", center]
     study = fp.Study.load("geyser", settings, needs_mesh=False)
-    options = Options(paths=64, steps=64, compare=False)
+    options = Options(paths=24, steps=64, compare=False)
     outcome = simulate(study, options, comm, Progress(), tmp_path)
     assert outcome.holds
     assert outcome.differences.values.shape == (33, 2, m + 1)
