@@ -70,10 +70,10 @@ class Agreement:
 
 def compare(
     curves: Curves, sums: Sums, counters: Counters, horizon: float, reference: Reference
-) -> Agreement:
+) -> tuple[Comparison, ...]:
     """Compare curves over time and the laws at the horizon."""
     laws = _laws(sums, counters, horizon, reference)
-    return Agreement((*_scores(curves, counters, reference), *laws))
+    return (*_scores(curves, counters, reference), *laws)
 
 
 def _scores(curves: Curves, counters: Counters, reference: Reference) -> list[Comparison]:

@@ -1,7 +1,6 @@
 """The command ``simulate``."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from mpi4py import MPI
 from rich.console import Console
 
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.simulation.collective import on_rank_0
 from fokkerplanck.simulation.driver import EnsembleOptions, simulate
 from fokkerplanck.simulation.figures import draw_simulation
 from fokkerplanck.simulation.files import write_simulation
@@ -36,6 +36,7 @@ SUMS = "simulation"
 @click.option("--out", default="results", show_default=True, help="Folder of the results.")
 @click.option("--resume", is_flag=True, help="Use what an earlier run has left in the folder.")
 @click.option("--compare/--no-compare", default=True, help="Solve for the densities, too.")
+@click.option("--against", metavar="DIR", help="Results of verify to compare with, too.")
 @click.option(
     "--set",
     "settings",
@@ -53,6 +54,7 @@ def command(
     out: str,
     resume: bool,
     compare: bool,
+    against: str | None,
     settings: tuple[str, ...],
 ) -> int:
     """Follow coupled paths of STUDY, a TOML file or the name of a shipped study."""
@@ -64,9 +66,10 @@ def command(
         make_writable(folder)
         return loaded
 
-    loaded = _agreed(comm, prepare)
+    loaded = on_rank_0(comm, prepare)
+    known = None if against is None else Path(against)
     with TerminalProgress() if comm.rank == 0 else Progress() as progress:
-        outcome = simulate(loaded, options, comm, progress, folder / SUMS, resume)
+        outcome = simulate(loaded, options, comm, progress, folder / SUMS, resume, known)
 
     def tell() -> None:
         write_simulation(outcome, options, record(loaded, comm.size, progress.seconds), folder)
@@ -74,7 +77,7 @@ def command(
         show(outcome, Console())
         click.echo(f"\nwritten: {folder / 'simulation.csv'}, simulation.json, simulation.png")
 
-    _agreed(comm, tell)
+    on_rank_0(comm, tell)
     return 0 if outcome.holds else 1
 
 
@@ -89,21 +92,3 @@ def matrix(text: str | None) -> Matrix | None:
     if values.ndim != 2:
         raise StudyError(f"--sigma must be a matrix like [[1.0, 0.5], [0.0, 1.0]], got {text!r}")
     return rows(values)
-
-
-def _agreed[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
-    """Return on every rank what rank 0 gets, or raise there what rank 0 raises. Collective.
-
-    Raises:
-        StudyError: the action has refused its input, or met the limits of the file system.
-    """
-    outcome: tuple[T | None, str] = (None, "")
-    if comm.rank == 0:
-        try:
-            outcome = (action(), "")
-        except (OSError, ValueError) as error:
-            outcome = (None, str(error))
-    result, problem = comm.bcast(outcome)
-    if problem:
-        raise StudyError(problem)
-    return result

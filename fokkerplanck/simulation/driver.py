@@ -9,10 +9,12 @@ import numpy as np
 from fokkerplanck.risk.sweep import RiskError
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.simulation.agreement import Agreement, compare
+from fokkerplanck.simulation.agreement import Agreement, Comparison, compare
+from fokkerplanck.simulation.collective import on_rank_0
 from fokkerplanck.simulation.ensemble import NUM_TIMES, Simulation
 from fokkerplanck.simulation.estimates import Curves, difference_curves, order, risk_curves
 from fokkerplanck.simulation.pathwise import CHUNK, NUM_PATHS, SHARES, PathTheory
+from fokkerplanck.simulation.published import compare_with_folder
 from fokkerplanck.simulation.reference import Reference, Solver
 from fokkerplanck.simulation.schemes import SCHEMES
 from fokkerplanck.simulation.statistics import Sums
@@ -64,6 +66,7 @@ def simulate(
     progress: Progress,
     folder: Path,
     resume: bool = False,
+    against: Path | None = None,
 ) -> Outcome:
     """Follow coupled paths of a study, and compare them with its densities. Collective.
 
@@ -74,14 +77,47 @@ def simulate(
         progress: hears of it.
         folder: of the sums; an existing one is emptied first, unless the run resumes.
         resume: whether sums that are there are used.
+        against: folder of results of the same study to compare with.
 
     Raises:
-        StudyError: the study has no finite depth, its paths leave the double range, or sums are of
-            another run.
+        StudyError: the study has no finite depth, its paths leave the double range, or what is in
+            a folder is of another run.
     """
+    simulation = _simulation(study, options, comm)
+    store = Store(folder, _facts(simulation, options))
+    on_rank_0(comm, lambda: store.prepare(resume))
+    with progress.stage("tables"):
+        times = simulation.ensemble.times
+    with progress.stage("paths"):
+        sums = simulation.run(options.paths, store, progress)
+    with progress.stage("time steps"):
+        changes = simulation.companions(options.paths, store, progress)
+    with progress.stage("path theory"):
+        paths = _theory(simulation, options.paths, store, progress)
+    with progress.stage("densities"):
+        reference, notes = _densities(simulation, progress) if options.compare else (None, ())
+    q = simulation.scheme.weak
+    curves = difference_curves(times, sums, changes, q)
+    return Outcome(
+        study.name,
+        study.initial.l2_norm,
+        study.horizon,
+        simulation.counters,
+        sums,
+        curves,
+        risk_curves(times, sums, changes, q),
+        paths,
+        reference,
+        _compared(simulation, sums, curves, reference, against),
+        (*_notes(simulation, sums), *notes),
+    )
+
+
+def _simulation(study: Study, options: EnsembleOptions, comm: Any) -> Simulation:
+    """The paths that are asked for."""
     if not any(np.isfinite(study.depths)):
         raise StudyError("[depths] needs at least one value to simulate")
-    simulation = Simulation(
+    return Simulation(
         study,
         comm,
         scheme=SCHEMES[options.scheme],
@@ -90,37 +126,6 @@ def simulate(
         exceed=options.exceed,
         sigma=_sigma(study, options),
         tables=options.tables,
-    )
-    store = _prepared(simulation, options, folder, resume)
-    with progress.stage("tables"):
-        ensemble = simulation.ensemble
-    with progress.stage("paths"):
-        sums = simulation.run(options.paths, store, progress)
-    with progress.stage("time steps"):
-        changes = simulation.companions(options.paths, store, progress)
-    with progress.stage("path theory"):
-        paths = _theory(simulation, options.paths, store, progress)
-    reference, notes = None, _notes(simulation, sums)
-    if options.compare:
-        with progress.stage("densities"):
-            found = Solver(
-                study, comm, simulation.by_depth, simulation.sigma, ensemble.times
-            ).reference(progress)
-        reference, notes = (None, (*notes, found)) if isinstance(found, str) else (found, notes)
-    q = simulation.scheme.weak
-    curves = difference_curves(ensemble.times, sums, changes, q)
-    return Outcome(
-        study.name,
-        study.initial.l2_norm,
-        study.horizon,
-        simulation.counters,
-        sums,
-        curves,
-        risk_curves(ensemble.times, sums, changes, q),
-        paths,
-        reference,
-        _compared(reference, curves, simulation, sums),
-        notes,
     )
 
 
@@ -135,12 +140,10 @@ def _sigma(study: Study, options: EnsembleOptions) -> Array:
     return sigma
 
 
-def _prepared(
-    simulation: Simulation, options: EnsembleOptions, folder: Path, resume: bool
-) -> Store:
-    """The store, with rank 0 having looked at what is there. Collective."""
+def _facts(simulation: Simulation, options: EnsembleOptions) -> dict[str, Any]:
+    """What the sums depend on."""
     study, data = simulation.study, simulation.study.data
-    facts = {
+    return {
         **{name: part for name, part in study.to_dict().items() if name not in _IGNORED},
         "numbers": digest(data.inputs, data.targets, data.weights),
         "steps": options.steps,
@@ -151,15 +154,6 @@ def _prepared(
         "tables": options.tables,
         "format": _FORMAT,
     }
-    store, problem = Store(folder, facts), ""
-    if simulation.comm.rank == 0:
-        try:
-            store.prepare(resume)
-        except (OSError, StudyError) as error:
-            problem = str(error)
-    if problem := simulation.comm.bcast(problem):
-        raise StudyError(problem)
-    return store
 
 
 def _theory(
@@ -179,13 +173,36 @@ def _theory(
     return path_results(sums, order(simulation.depths, remainder), SHARES)
 
 
+def _densities(
+    simulation: Simulation, progress: Progress
+) -> tuple[Reference | None, tuple[str, ...]]:
+    """What the solver says, or a note that tells why it says nothing. Collective."""
+    ensemble = simulation.ensemble
+    solver = Solver(
+        simulation.study, simulation.comm, simulation.by_depth, simulation.sigma, ensemble.times
+    )
+    found = solver.reference(progress)
+    return (None, (found,)) if isinstance(found, str) else (found, ())
+
+
 def _compared(
-    reference: Reference | None, curves: Curves, simulation: Simulation, sums: Sums
+    simulation: Simulation,
+    sums: Sums,
+    curves: Curves,
+    reference: Reference | None,
+    against: Path | None,
 ) -> Agreement | None:
-    """The agreement with the densities, where they are known."""
-    if reference is None:
-        return None
-    return compare(curves, sums, simulation.counters, simulation.study.horizon, reference)
+    """The agreement with the densities, where they are known. Collective."""
+    study = simulation.study
+    found: list[Comparison] = []
+    if reference is not None:
+        found += compare(curves, sums, simulation.counters, study.horizon, reference)
+    if against is not None:
+        found += on_rank_0(
+            simulation.comm,
+            lambda: compare_with_folder(against, study, curves, simulation.depths),
+        )
+    return Agreement(tuple(found)) if found else None
 
 
 def _notes(simulation: Simulation, sums: Sums) -> tuple[str, ...]:

@@ -88,6 +88,7 @@ def _draw_exceedance(axes: Any, outcome: Outcome) -> None:
                 place = outcome.counters.depths[n] * epsilon
                 axes.errorbar([place], [found.value], yerr=bars, fmt="o", markersize=3, color=color)
     axes.set(xscale="log", yscale="log", xlabel=r"$N\varepsilon$")
+    axes.set_ylim(bottom=0.3 / outcome.num_paths)
     axes.set(title=r"$P(\sup_t|\theta-\theta^N|>\varepsilon)$")
     axes.grid(alpha=0.3)
     axes.legend()

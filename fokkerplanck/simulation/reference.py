@@ -83,14 +83,14 @@ class Solver:
 
     def reference(self, progress: Progress) -> Reference | str:
         """Solve for all depths, or say why that cannot be done. Collective."""
-        if self.study.dimension > 3:
-            return f"the solver takes up to three parameters, and there are {self.study.dimension}"
+        if self.study.dimension > 2:
+            return "densities of more than two parameters are not solved for; verify, and --against"
         if self.study.cap.kind == "none":
-            return "the solver takes capped models only"
+            return "densities without a cap are not solved for"
         if not np.array_equal(
             self.sigma, self.study.settings.noise.scale * np.eye(len(self.sigma))
         ):
-            return "the solver takes the study's own scalar noise only"
+            return "densities are solved for with the study's own noise only"
         depths = [depth for depth in self.potentials if math.isfinite(depth)]
         try:
             found = self._differences(depths, _DEGREE, progress)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -71,7 +72,7 @@ class Outcome:
         """Whether all of it does."""
         return all(check.holds for check in self.checks)
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
         """All numbers."""
         parts = (_suprema, _curves, _risks, _laws, _sups, _theory)

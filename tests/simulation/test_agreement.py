@@ -9,14 +9,16 @@ from scipy import stats
 import fokkerplanck as fp
 from fokkerplanck.problem.annuli import Annuli
 from fokkerplanck.runtime.progress import Progress
-from fokkerplanck.simulation.agreement import compare
+from fokkerplanck.simulation.agreement import Agreement, compare
 from fokkerplanck.simulation.command import matrix
 from fokkerplanck.simulation.driver import EnsembleOptions, simulate
 from fokkerplanck.simulation.figures import draw_simulation
 from fokkerplanck.simulation.files import write_simulation
+from fokkerplanck.simulation.published import compare_with_folder
 from fokkerplanck.simulation.reference import annulus_probabilities, radial_law
 from fokkerplanck.study import StudyError
-from fokkerplanck.study.files import COLUMNS
+from fokkerplanck.study.files import COLUMNS, record, write_results
+from fokkerplanck.study.results import Results, Row
 
 SETTINGS = ["depths.values=[1, 4]", "initial.center=[0.3]"]
 OPTIONS = EnsembleOptions(paths=20_000, steps=64)
@@ -60,7 +62,7 @@ def test_other_densities_are_found_out(outcome, factor):
     }
     wrong = dataclasses.replace(outcome.reference, depths=depths)
     curves, sums = outcome.differences, outcome.sums
-    found = compare(curves, sums, outcome.counters, outcome.horizon, wrong)
+    found = Agreement(compare(curves, sums, outcome.counters, outcome.horizon, wrong))
     assert not found.holds
     assert found.worst.quantity == "mean_0"
 
@@ -71,7 +73,8 @@ def test_other_laws_are_found_out(outcome):
     shifted = dataclasses.replace(law, function=lambda x: law.function(x + 0.08))
     wrong = dataclasses.replace(known[4], laws={"0": shifted})
     reference = dataclasses.replace(outcome.reference, depths={**known, 4: wrong})
-    found = compare(outcome.differences, outcome.sums, outcome.counters, outcome.horizon, reference)
+    sums, counters = outcome.sums, outcome.counters
+    found = Agreement(compare(outcome.differences, sums, counters, outcome.horizon, reference))
     assert not found.holds
     assert found.worst.quantity == "0"
 
@@ -148,3 +151,39 @@ def test_matrices_of_another_size_are_refused(comm, tmp_path):
     study = fp.Study.load("geyser1", SETTINGS)
     with pytest.raises(StudyError, match=r"sigma must be a finite matrix of shape \(1, 1\)"):
         simulate(study, EnsembleOptions(sigma=((1.0, 0.0), (0.0, 1.0))), comm, Progress(), tmp_path)
+
+
+def published(folder, outcome, factor):
+    """Results as verify leaves them, from the solver's curves times a factor."""
+    study = fp.Study.load("geyser1", SETTINGS)
+    rows = []
+    for depth in outcome.counters.depths:
+        curve = np.abs(outcome.reference.depths[depth].difference)
+        for name, values in (("mean", curve[:, 0]), ("risk", curve[:, 1])):
+            k = int(np.argmax(values))
+            value = factor * float(values[k]) / depth
+            time = float(outcome.reference.times[k])
+            rows.append(Row(name, "", depth, time, value, 1e-9, 0.0, 0.0))
+    write_results(Results(tuple(rows)), record(study, 1, {}), folder)
+    return study
+
+
+@pytest.mark.parametrize(("factor", "holds"), [(1.0, True), (1.2, False)])
+def test_results_in_a_folder_are_compared_with(outcome, comm, tmp_path, factor, holds):
+    if comm.rank:
+        return
+    study, curves = published(tmp_path, outcome, factor), outcome.differences
+    found = Agreement(compare_with_folder(tmp_path, study, curves, outcome.counters.depths))
+    assert len(found.comparisons) == 4
+    assert found.holds == holds
+
+
+def test_results_of_another_study_are_refused(outcome, comm, tmp_path):
+    if comm.rank:
+        return
+    published(tmp_path, outcome, 1.0)
+    other = fp.Study.load("geyser1", ["depths.values=[1, 4]", "penalty.gamma=0.6"])
+    with pytest.raises(StudyError, match=r"differ in \[initial\], \[penalty\]"):
+        compare_with_folder(tmp_path, other, outcome.differences, (1, 4))
+    with pytest.raises(StudyError, match="cannot be read"):
+        compare_with_folder(tmp_path / "none", other, outcome.differences, (1, 4))
