@@ -124,10 +124,13 @@ def choose(space: Space, options: SolverOptions = AUTOMATIC) -> Choice:
         raise SolverError(
             f"the {method} solver needs about {_gigabytes(needed[method])} for "
             f"{space.num_unknowns} unknowns, {_gigabytes(memory)} may be taken; "
-            + _WAYS_OUT[method]
+            + (_WAYS_OUT[method] if space.domain.dimension > 1 else _WAY_OUT_ON_THE_LINE)
         )
     return Choice(method, needed[method], memory)
 
+
+#: The iteration is for two and three parameters.
+_WAY_OUT_ON_THE_LINE = "allow more memory, or choose a coarser domain"
 
 _WAYS_OUT = {
     "cholesky": "choose the solver 'iterative', a coarser domain, or run on more memory",

@@ -11,6 +11,7 @@ from references.sinc_collocation import SincReference
 from fokkerplanck.difference.pair import evolve_pair
 from fokkerplanck.difference.pair_solution import PairSolution
 from fokkerplanck.difference.recycling import RecycledBasis, SolvedAnew
+from fokkerplanck.evolution import propagator
 from fokkerplanck.evolution.propagator import Propagator
 from fokkerplanck.fem.quadrature.load import initial_load
 from fokkerplanck.fem.quadrature.norms import weighted_l1
@@ -136,6 +137,21 @@ def test_one_density_serves_all_depths(monkeypatch):
         counts.append(sum(of is discretisation.unperturbed.operator for of in here))
         assert len(here) - counts[-1] == size + 1
     assert counts[1] <= 5
+
+
+def test_another_initial_density_keeps_the_factors(monkeypatch):
+    made = []
+    create = propagator.create_solver
+    monkeypatch.setattr(
+        propagator, "create_solver", lambda *given: made.append(1) or create(*given)
+    )
+    pair = PAIRS[0]
+    fine = pair.discretisation((2.0,), degree=6)
+    for initial in (fine.problem.initial, Bump((0.2,), 0.5), Gaussian((0.1,), 0.4)):
+        solution = PairSolution.compute(fine.starting_from(initial), 2.0)
+        assert solution.difference(1.0).at_gauss.any()
+        fine = solution.discretisation
+    assert len(made) == 2  # of V and of V_N, for all three
 
 
 def test_memory_decides_how_many_vectors_are_held():
