@@ -146,9 +146,11 @@ class Solver:
 
     def _expectations(self, solution: Solution, depth: float) -> Array:
         """``E[θ_t]`` and ``E[V_N(θ_t)]`` at the times, shape (K, m + 1). Collective."""
-        points = solution.operator.space.points.reshape(-1, self.study.dimension)
-        rows = np.concatenate([points, self._values(depth, points)[:, None]], axis=1)
-        return np.stack([solution.density(t).expectation(lambda _: rows) for t in self._late])
+
+        def rows(points: Array) -> Array:
+            return np.concatenate([points, self._values(depth, points)[:, None]], axis=1)
+
+        return np.stack([solution.density(t).expectation(rows) for t in self._late])
 
     def _laws(self, solution: Solution) -> dict[str, Law]:
         """Distribution functions of |θ| and of each parameter at the horizon. Collective."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import ufl
@@ -34,6 +35,11 @@ class Evolved:
 
     operator: GibbsOperator
     output: DenseOutput
+
+    @cached_property
+    def precise(self) -> "Evolved":
+        """The same with coordinates in ball arithmetic, which are accurate far out."""
+        return Evolved(self.operator, self.output.in_ball_arithmetic())
 
     def field(self, time: float, fewer: int = 0) -> Field:
         """The density at a time, with so many Krylov vectors less, scaled to mass 1. Collective."""
@@ -72,11 +78,15 @@ class Solution:
         """Error estimate of the Krylov space, relative, at ``horizon/8`` and at the horizon."""
         return self.fine.output.change
 
-    def density(self, time: float) -> Density:
+    def density(self, time: float, far: bool = False) -> Density:
         """The density at a time, scaled to mass 1, with what its error is known from. Collective.
 
         Close to time zero the uncertainty is large, as the Krylov space resolves the horizon; a
         solution with a shorter horizon resolves earlier times.
+
+        Args:
+            time: t in ``(0, horizon]``.
+            far: keep digits far out, where the density is 1e-30 or less, at many times the cost.
 
         Raises:
             ValueError: the time does not lie in ``(0, horizon]``, or is not one of those for which
@@ -84,12 +94,15 @@ class Solution:
         """
         if not 0 < time <= self.horizon:
             raise ValueError(f"time must lie in (0, {self.horizon:g}], got {time!r}")
-        fine = self.fine.field(time)
+        here, there = self.fine, self.coarse
+        if far:
+            here, there = here.precise, there.precise
+        fine = here.field(time)
         companions = Companions(
-            self.coarse.field(time),
-            (self.fine.field(time, STRIDE), self.fine.field(time, 2 * STRIDE)),
+            there.field(time),
+            (here.field(time, STRIDE), here.field(time, 2 * STRIDE)),
             self._wall(time),
-            self.fine.rounding(time),
+            here.rounding(time),
             time < self.numerics.early * self.horizon,
         )
         return Density(fine.operator, fine.coefficients, companions)
@@ -186,4 +199,4 @@ def evolved(
     operator.check_cells()
     propagator = Propagator(operator, numerics.shift / problem.horizon, numerics.solver)
     output = propagator.evolve(load, numerics.times(problem.horizon), numerics.tolerance, restart)
-    return Evolved(operator, output.in_ball_arithmetic())
+    return Evolved(operator, output)
