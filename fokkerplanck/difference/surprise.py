@@ -147,8 +147,10 @@ class Spots:
         """
         comm = self.space.domain.comm
         errors = self._gaps(tables.potential, there.potential) / diffusion
+        # differences that are rounding altogether are not missed
+        noise = _ROUNDING * largest(comm, np.abs(tables.potential)) / tolerance
         for depth, values in there.differences.items():
-            scale = largest(comm, np.abs(tables.differences[depth]))
+            scale = largest(comm, np.abs(tables.differences[depth])) + noise
             error = self._gaps(tables.differences[depth], values)
             errors = np.maximum(errors, error / max(scale, np.finfo(float).tiny))
         bad = errors > math.sqrt(tolerance)

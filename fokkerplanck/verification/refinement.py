@@ -169,7 +169,7 @@ class Refinement:
 
         Collective.
         """
-        for _ in range(_MOST_LOOKS):
+        for look in range(_MOST_LOOKS):
             tables = self._tabulated(space, depths)
             elsewhere = geometry_at(space.domain, places(space.rule)).points
             surprise = Surprise.between(tables, self._tables(elsewhere, depths), space)
@@ -179,7 +179,7 @@ class Refinement:
             there = self._at_spots(spots, depths)
             missed = spots.missed(tables, there, self._problem.diffusion, self._study.tolerance)
             surprise |= Surprise.at(tables, there, spots)
-            if not missed:
+            if not missed or look == _MOST_LOOKS - 1:
                 break
             self._ends = (*self._ends, *(point for _, point in missed[:MOST_KINKS]))
             self._domains = {}
