@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from mpi4py import MPI
 from scipy.special import gammaincc
 
 from fokkerplanck.difference.discretisation import Discretisation
@@ -50,13 +49,12 @@ def explicit_constants(discretisation: Discretisation, depth: float) -> Explicit
     """
     problem, tables = discretisation.problem, discretisation.tables
     D = problem.diffusion
-    inside = (
-        problem.initial(discretisation.space.points.reshape(-1, problem.initial.dimension)) > 0.0
-    )
-    C_0 = MARGIN * _largest(discretisation, np.abs(tables.differences[depth]))
-    C_1 = MARGIN * _largest(discretisation, np.linalg.norm(tables.gradients[depth], axis=2))
-    height = MARGIN * _largest(
-        discretisation, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
+    space, comm = discretisation.space, discretisation.space.domain.comm
+    inside = problem.initial(space.points.reshape(-1, problem.initial.dimension)) > 0.0
+    C_0 = MARGIN * largest(comm, np.abs(tables.differences[depth]))
+    C_1 = MARGIN * largest(comm, np.linalg.norm(tables.gradients[depth], axis=2))
+    height = MARGIN * largest(
+        comm, np.where(inside.reshape(tables.potential.shape), tables.potential, 0.0)
     )
     growth = C_0 / (2.0 * D * depth) + height / (2.0 * D)
     weight = math.sqrt(_penalty_integral(discretisation, 1.0 / D - 0.5))
@@ -64,10 +62,8 @@ def explicit_constants(discretisation: Discretisation, depth: float) -> Explicit
     density = entropy * _exp(growth) * weight
     expansion = _expansion(discretisation, tables.perturbed(depth))
     decay = np.exp(-discretisation.log_bound_weight)
-    far = MARGIN * _largest(
-        discretisation, np.linalg.norm(discretisation.space.points, axis=2) * decay
-    )
-    high = MARGIN * _largest(discretisation, np.abs(tables.potential) * decay)
+    far = MARGIN * largest(comm, np.linalg.norm(space.points, axis=2) * decay)
+    high = MARGIN * largest(comm, np.abs(tables.potential) * decay)
     return ExplicitConstants(
         density_l1=density,
         mean=far * density,
@@ -103,12 +99,6 @@ def _expansion(discretisation: Discretisation, potential: Array) -> float:
     rates = np.linalg.eigvalsh(-0.5 * (hessian + np.swapaxes(hessian, 2, 3)))
     comm = discretisation.space.domain.comm
     return largest(comm, rates) + (MARGIN - 1.0) * largest(comm, np.abs(rates))
-
-
-def _largest(discretisation: Discretisation, values: Array) -> float:
-    """Maximum over the Gauss points of all ranks. Collective."""
-    local = float(np.max(values, initial=0.0))
-    return float(discretisation.space.domain.comm.allreduce(local, op=MPI.MAX))
 
 
 def _penalty_integral(discretisation: Discretisation, rate: float) -> float:
