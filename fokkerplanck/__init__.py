@@ -5,6 +5,8 @@ DOLFINx.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import fokkerplanck.runtime.startup  # isort: skip  # loads DOLFINx' wheel, so it comes first
@@ -73,6 +75,9 @@ _HOMES: Final = {
     "write_density": "solution.vtkhdf",
 }
 
+#: Modules that early scripts import under names of their own, and where these are now.
+_FORMER: Final = {"export": "solution.vtkhdf", "progress": "runtime.progress"}
+
 __all__ = sorted(_HOMES)
 
 
@@ -85,6 +90,19 @@ def __getattr__(name: str) -> Any:
     """Return a public name from its module, or the version."""
     if name == "__version__":
         return fokkerplanck.runtime.startup.version()
+    if name in _FORMER:
+        return sys.modules[f"{__name__}.{name}"]
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def _former(name: str) -> ModuleType:
+    """A module under its former name, which loads the present one when something is taken."""
+    home = f"{__name__}.{_FORMER[name]}"
+    module = ModuleType(f"{__name__}.{name}", f"What is :mod:`{home}` now.")
+    vars(module)["__getattr__"] = lambda wanted: getattr(importlib.import_module(home), wanted)
+    return module
+
+
+sys.modules.update({f"{__name__}.{name}": _former(name) for name in _FORMER})

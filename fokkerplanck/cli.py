@@ -9,10 +9,10 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from mpi4py import MPI
@@ -24,6 +24,7 @@ from fokkerplanck.report import draw, draw_pictures, show
 from fokkerplanck.runtime import failures, signals, streams
 from fokkerplanck.runtime.failures import Verdict
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
+from fokkerplanck.runtime.ranks import on_rank_0
 from fokkerplanck.runtime.wording import brief, quoted
 from fokkerplanck.simulation.command import command as simulate
 from fokkerplanck.solution.vtkhdf import check_writable, write_mesh
@@ -44,10 +45,6 @@ class Options:
     """What holds for all commands."""
 
     debug: bool = False
-
-
-class ElsewhereError(Exception):
-    """Rank 0 has failed, and says why."""
 
 
 def main() -> None:
@@ -161,13 +158,13 @@ commands.add_command(simulate)
 def verify(study: str, out: str, settings: tuple[str, ...], explain: bool, fields: bool) -> int:
     """Verify the bounds of STUDY, a TOML file or the name of a shipped study."""
     comm = MPI.COMM_WORLD
-    loaded = _on_rank_0(comm, lambda: Study.load(study, settings))
-    folder = _on_rank_0(comm, lambda: RunFolder.prepare(Path(out)))
+    loaded = on_rank_0(comm, lambda: Study.load(study, settings))
+    folder = on_rank_0(comm, lambda: RunFolder.prepare(Path(out)))
     try:
         with TerminalProgress() if comm.rank == 0 else Progress() as progress:
             observers = [FieldWriter(folder.aside / FIELDS)] if fields else []
             table = run(loaded, comm, progress, observers)
-        _on_rank_0(comm, lambda: _write(loaded, table, folder, progress.seconds))
+        on_rank_0(comm, lambda: _write(loaded, table, folder, progress.seconds))
     finally:
         if comm.rank == 0:
             folder.abandon()
@@ -194,7 +191,7 @@ def _write(study: Study, table: Results, folder: RunFolder, seconds: Mapping[str
 def mesh(recipe: str, out: str) -> int:
     """Build the mesh of RECIPE, a TOML file, and write it for ParaView."""
     comm = MPI.COMM_WORLD
-    loaded = _on_rank_0(comm, lambda: _prepared(Path(recipe), Path(out)))
+    loaded = on_rank_0(comm, lambda: _prepared(Path(recipe), Path(out)))
     write_mesh(loaded, Path(out), comm)
     click.echo(f"written: {out}")
     return 0
@@ -210,24 +207,3 @@ def _prepared(recipe: Path, out: Path) -> Recipe:
             f"--out {quoted(str(error.filename or out))} must be writable: {reason}"
         ) from error
     return Recipe.load(recipe)
-
-
-def _on_rank_0[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
-    """Return on every rank what rank 0 gets, or raise there what rank 0 raises. Collective.
-
-    Raises:
-        ElsewhereError: On the other ranks, where rank 0 raises.
-    """
-    problem: Exception | None = None
-    result: Any = None
-    if comm.rank == 0:
-        try:
-            result = action()
-        except Exception as error:
-            problem = error
-    failed, result = comm.bcast((problem is not None, result))
-    if problem is not None:
-        raise problem
-    if failed:
-        raise ElsewhereError
-    return result

@@ -16,6 +16,11 @@ CELL_TYPES = {
 }
 
 
+def tensor_order(points: Array) -> Indices:
+    """Which point of a tensor grid (n^m, m) each entry of the C-ordered tensor (n, ..., n) is."""
+    return np.lexsort(np.round(points, 12).T[::-1])
+
+
 @dataclass(frozen=True)
 class TensorElement:
     """Lagrange basis functions with Gauss–Lobatto–Legendre nodes, numbered as Basix does."""
@@ -36,7 +41,7 @@ class TensorElement:
     @cached_property
     def order(self) -> Indices:
         """Which basis function each entry of the C-ordered product (n, ..., n) is."""
-        return np.lexsort(np.round(self.points, 12).T[::-1])
+        return tensor_order(self.points)
 
     @cached_property
     def place(self) -> Indices:

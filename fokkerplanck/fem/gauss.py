@@ -6,7 +6,7 @@ from functools import cache, cached_property, reduce
 import basix
 import numpy as np
 
-from fokkerplanck.fem.element import CELL_TYPES
+from fokkerplanck.fem.element import CELL_TYPES, tensor_order
 from fokkerplanck.fem.lagrange import barycentric_weights, differentiation_matrix, lagrange_basis
 from fokkerplanck.runtime.arrays import Array, Indices
 
@@ -45,7 +45,7 @@ class GaussRule:
     @cached_property
     def order(self) -> Indices:
         """Which point each entry of the C-ordered tensor (n, ..., n) is."""
-        return np.lexsort(np.round(self.points, 12).T[::-1])
+        return tensor_order(self.points)
 
     @cached_property
     def place(self) -> Indices:

@@ -59,6 +59,31 @@ def together[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
     return result  # type: ignore[return-value]  # nothing was raised
 
 
+class ElsewhereError(Exception):
+    """Rank 0 has failed, and says why."""
+
+
+def on_rank_0[T](comm: MPI.Comm, action: Callable[[], T]) -> T:
+    """Return on every rank what the action returns on rank 0, the only one to run it. Collective.
+
+    Raises:
+        ElsewhereError: On the other ranks, where rank 0 raises what the action does.
+    """
+    problem: Exception | None = None
+    result: T | None = None
+    if comm.rank == 0:
+        try:
+            result = action()
+        except Exception as error:
+            problem = error
+    said, result = comm.bcast((problem and str(problem), result))
+    if problem is not None:
+        raise problem
+    if said is not None:
+        raise ElsewhereError(said)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Exchange:
     """All-to-all exchange of rows: which go to which rank, and come from which."""

@@ -9,7 +9,7 @@ from mpi4py import MPI
 from rich.console import Console
 
 from fokkerplanck.runtime.progress import Progress, TerminalProgress
-from fokkerplanck.simulation.collective import on_rank_0
+from fokkerplanck.runtime.ranks import on_rank_0
 from fokkerplanck.simulation.driver import EnsembleOptions, simulate
 from fokkerplanck.simulation.figures import draw_simulation
 from fokkerplanck.simulation.files import write_simulation

@@ -9,8 +9,8 @@ import numpy as np
 from fokkerplanck.risk.sweep import RiskError
 from fokkerplanck.runtime.arrays import Array
 from fokkerplanck.runtime.progress import Progress
+from fokkerplanck.runtime.ranks import on_rank_0
 from fokkerplanck.simulation.agreement import Agreement, Comparison, compare
-from fokkerplanck.simulation.collective import on_rank_0
 from fokkerplanck.simulation.ensemble import NUM_TIMES, Simulation
 from fokkerplanck.simulation.estimates import Curves, difference_curves, order, risk_curves
 from fokkerplanck.simulation.pathwise import CHUNK, NUM_PATHS, SHARES, PathTheory

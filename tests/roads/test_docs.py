@@ -61,3 +61,14 @@ def test_wings_say_which_question_they_answer():
     for path in (ROOT / "fokkerplanck").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():
             assert "?" in (path / "__init__.py").read_text(), path.name
+
+
+def test_modules_of_early_scripts_keep_their_names():
+    from fokkerplanck.export import write_density
+    from fokkerplanck.progress import Progress
+
+    assert write_density is fokkerplanck.write_density
+    assert Progress is fokkerplanck.Progress
+    assert fokkerplanck.export.write_density is write_density
+    with pytest.raises(AttributeError):
+        _ = fokkerplanck.export.no_such_name

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from fokkerplanck.runtime.ranks import Exchange, agreed, first_problem, largest, smallest, total
+from fokkerplanck.runtime.ranks import (
+    ElsewhereError,
+    Exchange,
+    agreed,
+    first_problem,
+    largest,
+    on_rank_0,
+    smallest,
+    total,
+)
 
 
 @pytest.mark.parametrize("crowded", [False, True])
@@ -28,3 +37,15 @@ def test_all_ranks_learn_the_first_problem(comm):
     last = comm.rank == comm.size - 1
     assert first_problem(comm, "out of range" if last else None) == "out of range"
     assert first_problem(comm, None) is None
+
+
+def test_all_ranks_get_what_rank_0_gets(comm):
+    assert on_rank_0(comm, lambda: f"from {comm.rank}") == "from 0"
+
+
+def test_no_rank_goes_on_where_rank_0_fails(comm):
+    def refuse():
+        raise ValueError("refused")
+
+    with pytest.raises(ElsewhereError if comm.rank else ValueError, match="refused"):
+        on_rank_0(comm, refuse)
